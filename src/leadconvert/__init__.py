@@ -1,0 +1,110 @@
+"""Convert CRM leads into contacts, companies, deals or any record: decided whole, applied whole.
+
+The library decides and never writes: `plan` tells what a conversion would do, `convert` returns its
+result or raises a typed error, and the result's changes are what a store applies, all or nothing.
+"""
+
+from leadconvert import errors
+from leadconvert.access import (
+    AccessRequest,
+    Action,
+    Actor,
+    Decision,
+    Grant,
+    Policy,
+    Role,
+    Scope,
+)
+from leadconvert.changes import Change, ChangeSet, Event, Insert, Receipt, Update
+from leadconvert.conversion import Converted, Rejected, convert, convert_many
+from leadconvert.fields import Field, FieldType, Kind, Option
+from leadconvert.mapping import FieldMapping, Transform
+from leadconvert.pipelines import Pipeline, Stage, StageRole
+from leadconvert.planning import plan, wanted
+from leadconvert.records import (
+    Company,
+    Contact,
+    Conversion,
+    Deal,
+    GenericRecord,
+    Lead,
+    Record,
+    StageChange,
+)
+from leadconvert.results import (
+    ConversionResult,
+    Draft,
+    FormField,
+    Outcome,
+    Plan,
+    Question,
+    Row,
+    TargetOutcome,
+)
+from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
+from leadconvert.targets import Create, Known, Target, Wanted
+from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
+
+
+__all__ = [
+    "NEW",
+    "AccessRequest",
+    "Action",
+    "Actor",
+    "Address",
+    "Change",
+    "ChangeSet",
+    "Channel",
+    "Company",
+    "Contact",
+    "Conversion",
+    "ConversionResult",
+    "ConversionRules",
+    "Converted",
+    "Create",
+    "CreateField",
+    "Deal",
+    "Decision",
+    "Draft",
+    "Event",
+    "Field",
+    "FieldMapping",
+    "FieldType",
+    "FormField",
+    "FrozenMap",
+    "GenericRecord",
+    "Grant",
+    "Insert",
+    "Kind",
+    "Known",
+    "Lead",
+    "Option",
+    "Outcome",
+    "Pipeline",
+    "Placement",
+    "Plan",
+    "Policy",
+    "Product",
+    "Question",
+    "Receipt",
+    "Record",
+    "Ref",
+    "Rejected",
+    "Role",
+    "Row",
+    "Scope",
+    "Spread",
+    "Stage",
+    "StageChange",
+    "StageRole",
+    "Target",
+    "TargetOutcome",
+    "Transform",
+    "Update",
+    "Wanted",
+    "convert",
+    "convert_many",
+    "errors",
+    "plan",
+    "wanted",
+]

@@ -1,0 +1,171 @@
+"""What a store is to do, all or nothing, and what it answers: plain values that name no store.
+
+Every reference in a change is a `Ref`. The ids of records to insert are provisional: a store may keep
+them or give its own, and says which in its receipt.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import attrs
+
+from leadconvert.records import Conversion
+from leadconvert.values import FrozenMap, Ref, aware
+
+
+__all__ = ["Change", "ChangeSet", "Event", "Insert", "Receipt", "Update", "bind", "plain"]
+
+
+@attrs.frozen
+class Insert:
+    """Make a record: its provisional ref, and its filled fields by field id.
+
+    Example:
+        >>> from leadconvert import Insert, Ref
+        >>> Insert(Ref("deal", "L-7.1.deal.1", provisional=True), {"title": "Engine"}).ref.kind
+        'deal'
+    """
+
+    ref: Ref
+    values: Mapping[str, object] = attrs.field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "values", FrozenMap(self.values))
+
+
+@attrs.frozen
+class Update:
+    """Change a record, if *revision* is still its current one: the changed fields by field id.
+
+    Example:
+        >>> from leadconvert import Ref, Update
+        >>> Update(Ref("lead", "L-7"), "3", {"stage": "CONVERTED"}).revision
+        '3'
+    """
+
+    ref: Ref
+    revision: str | None
+    values: Mapping[str, object] = attrs.field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "values", FrozenMap(self.values))
+
+
+#: One step of a change set.
+Change = Insert | Update
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """Something that happened, for whoever listens: ``lead.converted`` or ``record.created``.
+
+    *at* is a moment with a time zone.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Event, Ref
+        >>> Event(
+        ...     name="record.created", ref=Ref("deal", "D-5"), actor_id="u-7",
+        ...     at=datetime(2027, 1, 31, tzinfo=UTC),
+        ... ).name
+        'record.created'
+    """
+
+    name: str
+    ref: Ref
+    at: datetime = attrs.field(converter=aware)
+    actor_id: str
+    params: Mapping[str, object] = attrs.field(factory=FrozenMap)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "params", FrozenMap(self.params))
+
+
+def _changes(values: Iterable[Change]) -> tuple[Change, ...]:
+    return tuple(values)
+
+
+def _events(values: Iterable[Event]) -> tuple[Event, ...]:
+    return tuple(values)
+
+
+@attrs.frozen(kw_only=True)
+class ChangeSet:
+    """Everything one decision writes, in dependency order, the lead last.
+
+    The *key* makes a retry harmless: a store that knows it answers with its first receipt. The
+    *fingerprint* stands for the request, so that a store can refuse another request under one key.
+
+    Example:
+        >>> from leadconvert import ChangeSet
+        >>> len(ChangeSet(key="L-7/0/9f2c", fingerprint="9f2c").changes)
+        0
+    """
+
+    key: str
+    fingerprint: str
+    changes: tuple[Change, ...] = attrs.field(default=(), converter=_changes)
+    events: tuple[Event, ...] = attrs.field(default=(), converter=_events)
+
+
+def _ids(values: Iterable[tuple[Ref, Ref]]) -> tuple[tuple[Ref, Ref], ...]:
+    return tuple((provisional, stored) for provisional, stored in values)
+
+
+def _revisions(values: Iterable[tuple[Ref, str]]) -> tuple[tuple[Ref, str], ...]:
+    return tuple((stored, revision) for stored, revision in values)
+
+
+@attrs.frozen(kw_only=True)
+class Receipt:
+    """A store's answer: which stored ref each provisional one became, and the new revisions.
+
+    *replayed* says that the change set had been applied before, and nothing was written now.
+
+    Example:
+        >>> from leadconvert import Receipt, Ref
+        >>> Receipt(ids=[(Ref("deal", "L-7.1.deal.1", True), Ref("deal", "5"))]).ids[0][1].id
+        '5'
+    """
+
+    ids: tuple[tuple[Ref, Ref], ...] = attrs.field(default=(), converter=_ids)
+    revisions: tuple[tuple[Ref, str], ...] = attrs.field(default=(), converter=_revisions)
+    replayed: bool = False
+
+
+def bind(value: object, stored: Mapping[Ref, Ref]) -> object:
+    """Return *value* with every ref replaced by the one it is *stored* under, however deep.
+
+    Example:
+        >>> from leadconvert import Ref
+        >>> from leadconvert.changes import bind
+        >>> bind((Ref("deal", "x", True),), {Ref("deal", "x", True): Ref("deal", "5")})
+        (Ref(kind='deal', id='5', provisional=False),)
+    """
+    match value:
+        case Ref():
+            return stored.get(value, value)
+        case tuple():
+            return tuple(bind(item, stored) for item in value)
+        case Mapping():
+            return FrozenMap({name: bind(item, stored) for name, item in value.items()})
+        case Conversion():
+            return attrs.evolve(
+                value, targets=[stored.get(target, target) for target in value.targets]
+            )
+        case _:
+            return value
+
+
+def plain(value: object) -> object:
+    """Return *value* as a record holds it: the id in place of a ref, in place of many their ids.
+
+    Example:
+        >>> from leadconvert import Ref
+        >>> from leadconvert.changes import plain
+        >>> plain((Ref("contact", "C-3"),))
+        ('C-3',)
+    """
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in value)
+    return value.id if isinstance(value, Ref) else value

@@ -1,0 +1,126 @@
+"""Converting: one lead, refused with a typed error or decided whole, and many, each on its own."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import attrs
+
+from leadconvert.access import Actor
+from leadconvert.errors import ConversionError
+from leadconvert.planning import Carry, plan
+from leadconvert.records import Lead
+from leadconvert.results import ConversionResult
+from leadconvert.rules import ConversionRules
+from leadconvert.targets import Known, Target, targets_of
+
+
+__all__ = ["Converted", "Rejected", "convert", "convert_many"]
+
+
+def convert(  # noqa: PLR0913 - as plan()
+    lead: Lead,
+    into: Iterable[str | Target],
+    *,
+    rules: ConversionRules,
+    actor: Actor,
+    at: datetime,
+    known: Known | None = None,
+    carry: Carry | None = None,
+    key: str | None = None,
+) -> ConversionResult:
+    """Decide the conversion of *lead*, or refuse it; change nothing. It is ``plan(...).result()``.
+
+    The arguments are those of `plan`; *at* is a moment with a time zone.
+
+    Raises:
+        leadconvert.errors.ConversionError: something is wrong. Its class is that of the gravest
+            cause, its `problems` are all there are.
+        TypeError: the signature is misused: *into* is one text, *lead* is no Lead.
+        ValueError: *at* is naive.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, convert, presets
+        >>> result = convert(
+        ...     Lead(id="L-7", stage="NEW", title="Engine", last_name="Lovelace"),
+        ...     ["contact", "deal"], rules=presets.bitrix24(),
+        ...     actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ... )
+        >>> result.deal.contact_ids == (result.contact.id,)
+        True
+    """
+    decided = plan(
+        lead, into, rules=rules, actor=actor, at=at, known=known, carry=carry, key=key
+    )
+    return decided.result()
+
+
+@attrs.frozen
+class Converted:
+    """One lead of many, converted.
+
+    Example:
+        >>> from leadconvert import Converted
+        >>> Converted.__match_args__
+        ('result',)
+    """
+
+    result: ConversionResult
+
+
+@attrs.frozen
+class Rejected:
+    """One lead of many, refused, and why.
+
+    Example:
+        >>> from leadconvert import Rejected
+        >>> Rejected.__match_args__
+        ('lead_id', 'error')
+    """
+
+    lead_id: str
+    error: ConversionError
+
+
+def convert_many(  # noqa: PLR0913 - as plan()
+    leads: Iterable[Lead],
+    into: Iterable[str | Target],
+    *,
+    rules: ConversionRules,
+    actor: Actor,
+    at: datetime,
+    known: Known | None = None,
+    carry: Carry | None = None,
+) -> Iterator[Converted | Rejected]:
+    """Yield for each lead, in order, what `convert` decides; a refusal stops nothing.
+
+    Leads are taken one by one and nothing is kept, so a stream of any length will do.
+
+    Raises:
+        TypeError: the signature is misused; at once, before the first lead is taken.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Converted, Lead, convert_many, presets
+        >>> leads = [Lead(id="L-7", stage="NEW", title="Engine"), Lead(id="L-8", stage="JUNK")]
+        >>> many = convert_many(
+        ...     leads, ["deal"], rules=presets.bitrix24(), actor=Actor("u-1", roles=["admin"]),
+        ...     at=datetime(2027, 1, 31, tzinfo=UTC),
+        ... )
+        >>> [isinstance(one, Converted) for one in many]
+        [True, False]
+    """
+    targets = targets_of(into)
+
+    def each() -> Iterator[Converted | Rejected]:
+        for lead in leads:
+            try:
+                result = convert(
+                    lead, targets, rules=rules, actor=actor, at=at, known=known, carry=carry
+                )
+            except ConversionError as error:
+                yield Rejected(lead.id, error)
+            else:
+                yield Converted(result)
+
+    return each()

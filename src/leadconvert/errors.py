@@ -1,0 +1,386 @@
+"""Everything that can be wrong, as values, and the errors that carry them.
+
+A `Problem` is one thing wrong. It holds plain facts and never a record's value, so it may be shown,
+logged, sent and pickled. `ConversionError` and its classes mean that this request cannot be met;
+`DefinitionError` that the rules contradict themselves. A misused signature (a naive moment, one text
+where a list belongs) is an ordinary `TypeError` or `ValueError`.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+
+import attrs
+
+from leadconvert.values import FrozenMap
+from leadconvert.wording import SENTENCES
+
+
+__all__ = [
+    "AccessDeniedError",
+    "AlreadyConvertedError",
+    "Cause",
+    "ConversionError",
+    "DefinitionError",
+    "InvalidFieldsError",
+    "InvalidTargetError",
+    "LeadConvertError",
+    "MissingFieldsError",
+    "Problem",
+    "StageNotAllowedError",
+    "TargetsRequiredError",
+    "UnknownTargetError",
+    "refusal",
+]
+
+
+class Cause(StrEnum):
+    """Why something is refused, gravest first: the first cause decides the class of the error.
+
+    Example:
+        >>> from leadconvert.errors import Cause
+        >>> list(Cause)[0]
+        <Cause.DEFINITION: 'definition'>
+    """
+
+    DEFINITION = "definition"
+    LEAD_ACCESS = "lead_access"
+    ALREADY_CONVERTED = "already_converted"
+    STAGE = "stage"
+    TARGETS_REQUIRED = "targets_required"
+    TARGET_ACCESS = "target_access"
+    UNKNOWN_TARGET = "unknown_target"
+    INVALID_TARGET = "invalid_target"
+    MISSING = "missing"
+    INVALID = "invalid"
+
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """One thing wrong: why, where, and the plain facts from which any language can tell it.
+
+    `code` is stable. `target` is the index in what was asked for, `kind` and `field` say where in a
+    record, `place` where in the rules. `params` never holds a value of a record.
+
+    Example:
+        >>> from leadconvert.errors import Cause, Problem
+        >>> problem = Problem(
+        ...     cause=Cause.MISSING, code="required", target=0, kind="deal", field="close_date",
+        ...     params={"label": "Close date"},
+        ... )
+        >>> print(problem)
+        deal needs Close date (supply it in values=)
+    """
+
+    cause: Cause = attrs.field(converter=Cause)
+    code: str
+    target: int | None = None
+    kind: str | None = None
+    field: str | None = None
+    place: str | None = None
+    params: Mapping[str, object] = attrs.field(factory=FrozenMap)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "params", FrozenMap(self.params))
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in English."""
+        return self._told(0)
+
+    @property
+    def remedy(self) -> str:
+        """The way out, in English."""
+        return self._told(1)
+
+    def __str__(self) -> str:
+        at = f"{self.place}: " if self.place else ""
+        return f"{at}{self.message} ({self.remedy})"
+
+    def _told(self, part: int) -> str:
+        sentence = SENTENCES.get(self.code, (self.code, "see the documentation of that code"))
+        facts = {"kind": self.kind, "field": self.field, "place": self.place, "hint": ""}
+        listed = {
+            name: ", ".join(map(str, value)) if isinstance(value, tuple) else value
+            for name, value in self.params.items()
+        }
+        if guess := listed.get("did_you_mean"):
+            facts["hint"] = f", did you mean {guess!r}?"
+        return sentence[part].format_map(facts | listed)
+
+
+class LeadConvertError(Exception):
+    """Whatever this library raises on purpose, but for a misused signature.
+
+    Errors compare by content, and survive pickle and copy.
+
+    Example:
+        >>> from leadconvert import errors
+        >>> issubclass(errors.AccessDeniedError, errors.LeadConvertError)
+        True
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.args == getattr(other, "args", None)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.args))
+
+
+class DefinitionError(LeadConvertError):
+    """Rules contradict themselves: every mistake at once, each with its place.
+
+    Example:
+        >>> from leadconvert import Pipeline, Stage, errors
+        >>> try:
+        ...     Pipeline("sales", "deal", [Stage("NEW"), Stage("NEW")])
+        ... except errors.DefinitionError as error:
+        ...     print(error)
+        pipeline sales: stage 'NEW' stands twice (remove or rename one)
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.problems))
+
+
+class ConversionError(LeadConvertError):
+    """This lead cannot be converted as asked; nothing was decided to be written.
+
+    `problems` holds everything the actor may know, not only what decided the class.
+
+    Example:
+        >>> from leadconvert.errors import Cause, Problem, TargetsRequiredError
+        >>> error = TargetsRequiredError(
+        ...     "L-7", [Problem(cause=Cause.TARGETS_REQUIRED, code="no_targets", params={"kinds": ["deal"]})]
+        ... )
+        >>> print(error)
+        lead L-7: nothing to convert into was chosen (choose among deal)
+    """
+
+    def __init__(self, lead_id: str, problems: Iterable[Problem]) -> None:
+        self.lead_id: str = lead_id
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(self.lead_id, self.problems)
+
+    def __str__(self) -> str:
+        return f"lead {self.lead_id}: " + "; ".join(map(str, self.problems))
+
+
+class AccessDeniedError(ConversionError):
+    """The actor lacks a right: on the lead (then nothing else is told) or on any target.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, convert, errors, presets
+        >>> try:
+        ...     convert(
+        ...         Lead(id="L-7", stage="NEW"), ["deal"], rules=presets.bitrix24(),
+        ...         actor=Actor("u-1"), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... except errors.AccessDeniedError as error:
+        ...     print(error.problems[0].message)
+        u-1 may not read lead: no role of theirs permits it
+    """
+
+
+class AlreadyConvertedError(ConversionError):
+    """The lead is converted already; the problem's params say what it became.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, convert, errors, presets
+        >>> try:
+        ...     convert(
+        ...         Lead(id="L-7", stage="CONVERTED"), ["deal"], rules=presets.bitrix24(),
+        ...         actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... except errors.AlreadyConvertedError as error:
+        ...     print(error.problems[0].code)
+        in_success_stage
+    """
+
+
+class StageNotAllowedError(ConversionError):
+    """The lead cannot go to its success stage from where it stands.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, convert, errors, presets
+        >>> try:
+        ...     convert(
+        ...         Lead(id="L-7", stage="JUNK"), ["deal"], rules=presets.bitrix24(),
+        ...         actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... except errors.StageNotAllowedError as error:
+        ...     print(error.problems[0].remedy)
+        move it back to a stage in process first
+    """
+
+
+class TargetsRequiredError(ConversionError):
+    """Nothing to convert into was chosen.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, convert, errors, presets
+        >>> try:
+        ...     convert(
+        ...         Lead(id="L-7", stage="NEW"), [], rules=presets.bitrix24(),
+        ...         actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... except errors.TargetsRequiredError as error:
+        ...     print(error.problems[0].remedy)
+        choose among company, contact, deal
+    """
+
+
+class UnknownTargetError(ConversionError):
+    """A chosen kind does not exist in the rules.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, convert, errors, presets
+        >>> try:
+        ...     convert(
+        ...         Lead(id="L-7", stage="NEW"), ["dael"], rules=presets.bitrix24(),
+        ...         actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... except errors.UnknownTargetError as error:
+        ...     print(error.problems[0].message)
+        there is no kind 'dael' to convert into, did you mean 'deal'?
+    """
+
+
+class InvalidTargetError(ConversionError):
+    """The chosen targets do not go together, such as two records with one id.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Create, Lead, convert, errors, presets
+        >>> try:
+        ...     convert(
+        ...         Lead(id="L-7", stage="NEW", title="Enquiry"),
+        ...         [Create("deal", id="D-1"), Create("deal", id="D-1")], rules=presets.bitrix24(),
+        ...         actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... except errors.InvalidTargetError as error:
+        ...     print(error.problems[0].message)
+        two records of kind deal would have the id 'D-1'
+    """
+
+
+class MissingFieldsError(ConversionError):
+    """Required fields are empty: all of them, over all targets.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, convert, errors, presets
+        >>> try:
+        ...     convert(
+        ...         Lead(id="L-7", stage="NEW"), ["company", "deal"], rules=presets.bitrix24(),
+        ...         actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... except errors.MissingFieldsError as error:
+        ...     [(problem.kind, problem.field) for problem in error.problems]
+        [('company', 'name'), ('deal', 'title')]
+    """
+
+
+class InvalidFieldsError(ConversionError):
+    """Values do not fit their fields: all of them, over all targets.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Create, Lead, convert, errors, presets
+        >>> try:
+        ...     convert(
+        ...         Lead(id="L-7", stage="NEW", title="Enquiry"),
+        ...         [Create("deal", values={"close_date": "soon", "colour": "red"})],
+        ...         rules=presets.bitrix24(), actor=Actor("u-1", roles=["admin"]),
+        ...         at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... except errors.InvalidFieldsError as error:
+        ...     [(problem.field, problem.code) for problem in error.problems]
+        [('close_date', 'wrong_type'), ('colour', 'unknown_field')]
+    """
+
+
+_CLASS_OF: dict[Cause, type[ConversionError]] = {
+    Cause.LEAD_ACCESS: AccessDeniedError,
+    Cause.ALREADY_CONVERTED: AlreadyConvertedError,
+    Cause.STAGE: StageNotAllowedError,
+    Cause.TARGETS_REQUIRED: TargetsRequiredError,
+    Cause.TARGET_ACCESS: AccessDeniedError,
+    Cause.UNKNOWN_TARGET: UnknownTargetError,
+    Cause.INVALID_TARGET: InvalidTargetError,
+    Cause.MISSING: MissingFieldsError,
+    Cause.INVALID: InvalidFieldsError,
+}
+
+
+def refusal(lead_id: str, problems: Iterable[Problem]) -> ConversionError:
+    """Return the error that *problems* amount to: the first of their causes decides its class.
+
+    Example:
+        >>> from leadconvert.errors import Cause, Problem, refusal
+        >>> missing = Problem(cause=Cause.MISSING, code="required", kind="deal", field="title")
+        >>> denied = Problem(cause=Cause.TARGET_ACCESS, code="no_grant", kind="deal")
+        >>> type(refusal("L-7", [missing, denied])).__name__
+        'AccessDeniedError'
+    """
+    found = tuple(problems)
+    causes = {problem.cause for problem in found}
+    gravest = next(cause for cause in Cause if cause in causes)
+    return _CLASS_OF[gravest](lead_id, found)
+
+
+def mistake(code: str, place: str, **params: object) -> Problem:
+    """Return the problem that something in the rules is, at *place*.
+
+    Example:
+        >>> from leadconvert.errors import mistake
+        >>> print(mistake("duplicate", "pipeline sales", what="stage", name="NEW"))
+        pipeline sales: stage 'NEW' stands twice (remove or rename one)
+    """
+    return Problem(cause=Cause.DEFINITION, code=code, place=place, params=params)
+
+
+def twice(what: str, names: Iterable[str], place: str) -> Iterable[Problem]:
+    """Yield the mistake that a name stands twice, once for each time too many.
+
+    Example:
+        >>> from leadconvert.errors import twice
+        >>> [str(mistake) for mistake in twice("stage", ["a", "b", "a"], "pipeline p")]
+        ["pipeline p: stage 'a' stands twice (remove or rename one)"]
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield mistake("duplicate", place, what=what, name=name)
+        seen.add(name)
+
+
+def unknown(what: str, name: str, known: Iterable[str], place: str) -> Problem:
+    """Return the mistake that *name* is not among the *known*, with the likeliest meant.
+
+    Example:
+        >>> from leadconvert.errors import unknown
+        >>> print(unknown("kind", "dael", ["deal", "contact"], "mapping 3"))
+        mapping 3: there is no kind 'dael', did you mean 'deal'? (correct the name)
+    """
+    return mistake("unknown", place, what=what, name=name, **did_you_mean(name, known))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> dict[str, str]:
+    """Return the param `did_you_mean` if *name* is close to one of the *known* names.
+
+    Example:
+        >>> from leadconvert.errors import did_you_mean
+        >>> did_you_mean("contcat", ["contact", "deal"])
+        {'did_you_mean': 'contact'}
+    """
+    return {"did_you_mean": guess for guess in get_close_matches(name, known, n=1)}

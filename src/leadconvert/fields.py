@@ -1,0 +1,499 @@
+"""What a kind of record consists of, and what a value of each field must be.
+
+A kind's fields come from its attrs class, refined and extended by `Field`s that are data. A value is
+checked, and where nothing is lost brought into form, by `Field.accept` alone.
+"""
+
+import types
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
+from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
+from leadconvert.values import Address, Channel, FrozenMap, Product, freeze, is_empty, texts
+
+
+__all__ = [
+    "COMPANY",
+    "CONTACT",
+    "DEAL",
+    "LEAD",
+    "Field",
+    "FieldType",
+    "Kind",
+    "MisfitError",
+    "Option",
+]
+
+
+class FieldType(StrEnum):
+    """What a field holds. A multiple field holds a tuple of it.
+
+    Enumerations hold an option's id, references and files an id, money a Decimal; e-mails, phones,
+    urls and messengers are `Channel`s.
+
+    Example:
+        >>> from leadconvert import FieldType
+        >>> FieldType("money") is FieldType.MONEY
+        True
+    """
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    MONEY = "money"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    ENUMERATION = "enumeration"
+    URL = "url"
+    EMAIL = "email"
+    PHONE = "phone"
+    MESSENGER = "messenger"
+    ADDRESS = "address"
+    PRODUCT = "product"
+    FILE = "file"
+    REFERENCE = "reference"
+
+
+_PYTHON_TYPES: Final[Mapping[FieldType, type]] = {
+    FieldType.TEXT: str,
+    FieldType.INTEGER: int,
+    FieldType.DECIMAL: Decimal,
+    FieldType.MONEY: Decimal,
+    FieldType.BOOLEAN: bool,
+    FieldType.DATE: date,
+    FieldType.DATETIME: datetime,
+    FieldType.ENUMERATION: str,
+    FieldType.URL: Channel,
+    FieldType.EMAIL: Channel,
+    FieldType.PHONE: Channel,
+    FieldType.MESSENGER: Channel,
+    FieldType.ADDRESS: Address,
+    FieldType.PRODUCT: Product,
+    FieldType.FILE: str,
+    FieldType.REFERENCE: str,
+}
+
+#: What an attribute's own type says of it; the other types need a Field.
+_DERIVED: Final[Mapping[type, FieldType]] = {
+    str: FieldType.TEXT,
+    int: FieldType.INTEGER,
+    Decimal: FieldType.DECIMAL,
+    bool: FieldType.BOOLEAN,
+    date: FieldType.DATE,
+    datetime: FieldType.DATETIME,
+    Address: FieldType.ADDRESS,
+    Product: FieldType.PRODUCT,
+}
+
+
+class MisfitError(ValueError):
+    """A value does not fit a field; *code* and *params* say why, without the value.
+
+    Example:
+        >>> from leadconvert import Field
+        >>> from leadconvert.fields import MisfitError
+        >>> try:
+        ...     Field("title", "text", max_length=3).accept("long")
+        ... except MisfitError as misfit:
+        ...     misfit.code, dict(misfit.params)
+        ('too_long', {'max_length': 3, 'length': 4})
+    """
+
+    def __init__(self, code: str, params: Mapping[str, object]) -> None:
+        self.code: str = code
+        self.params: FrozenMap[object] = FrozenMap(params)
+        super().__init__(code, self.params)
+
+
+@attrs.frozen
+class Option:
+    """One choice of an enumeration: its stable id, and the label people see.
+
+    Example:
+        >>> from leadconvert import Option
+        >>> Option("hot", "Very interested").id
+        'hot'
+    """
+
+    id: str
+    label: str | None = None
+
+
+def _options(values: Iterable[Option | str]) -> tuple[Option, ...]:
+    if isinstance(values, str):
+        texts(values)
+    return tuple(value if isinstance(value, Option) else Option(value) for value in values)
+
+
+def _field_type(value: FieldType | str) -> FieldType:
+    try:
+        return FieldType(value)
+    except ValueError:
+        raise DefinitionError([unknown("field type", value, list(FieldType), "field")]) from None
+
+
+@attrs.frozen
+class Field:
+    """One field of a kind: what it holds, what it is called, and what it demands.
+
+    *max_length* counts characters. *to* is the kind a reference points at; *currency* the field that
+    holds the currency of a money field, demanded whenever that is filled. *default* is used where
+    nothing else fills the field. Values of a *sensitive* field are in no `repr`.
+
+    Raises:
+        leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).
+
+    Example:
+        >>> from leadconvert import Field
+        >>> heat = Field("heat", "enumeration", options=["cold", "hot"], label="Interest")
+        >>> heat.accept("hot")
+        'hot'
+    """
+
+    id: str
+    type: FieldType = attrs.field(converter=_field_type)
+    label: str = attrs.field(kw_only=True)
+    required: bool = attrs.field(default=False, kw_only=True)
+    multiple: bool = attrs.field(default=False, kw_only=True)
+    max_length: int | None = attrs.field(default=None, kw_only=True)
+    options: tuple[Option, ...] = attrs.field(default=(), converter=_options, kw_only=True)
+    default: object = attrs.field(default=None, converter=freeze, kw_only=True, repr=False)
+    sensitive: bool = attrs.field(default=False, kw_only=True)
+    to: str | None = attrs.field(default=None, kw_only=True)
+    currency: str | None = attrs.field(default=None, kw_only=True)
+
+    @label.default
+    def _readable_id(self) -> str:
+        words = self.id.removesuffix("_id").replace("_", " ").strip()
+        return words[:1].upper() + words[1:]
+
+    def __attrs_post_init__(self) -> None:
+        if mistakes := list(self._mistakes()):
+            raise DefinitionError(mistakes)
+
+    def _mistakes(self) -> Iterable[Problem]:
+        place = f"field {self.id}"
+        if is_empty(self.id):
+            yield mistake("blank_id", "field", what="field")
+        yield from twice("option", [option.id for option in self.options], place)
+        is_enumeration = self.type is FieldType.ENUMERATION
+        if is_enumeration and not self.options:
+            yield mistake("no_options", place)
+        if self.type is FieldType.REFERENCE and self.to is None:
+            yield mistake("no_kind_of_reference", place)
+        if self.max_length is not None and self.max_length < 1:
+            yield mistake("bad_length", place)
+        for what, given, belongs in (
+            ("options", bool(self.options), is_enumeration),
+            ("to", self.to is not None, self.type is FieldType.REFERENCE),
+            ("currency", self.currency is not None, self.type is FieldType.MONEY),
+            ("max_length", self.max_length is not None, self.type is FieldType.TEXT),
+        ):
+            if given and not belongs:
+                yield mistake("misplaced", place, what=what, type=self.type.value)
+        if self.default is not None:
+            try:
+                self.accept(self.default)
+            except MisfitError as misfit:
+                yield mistake("bad_default", place, why=misfit.code)
+
+    def accept(self, value: object) -> object:
+        """Return *value* as this field holds it, or refuse it.
+
+        Only what loses nothing is brought into form: an int where a Decimal belongs, a text where a
+        channel belongs, one value where several may be, one of a list where one belongs.
+
+        Raises:
+            leadconvert.fields.MisfitError: the value does not fit.
+
+        Example:
+            >>> from leadconvert import Field
+            >>> Field("amount", "money").accept(5)
+            Decimal('5')
+        """
+        frozen = freeze(value)
+        if self.multiple:
+            items = frozen if isinstance(frozen, tuple) else () if frozen is None else (frozen,)
+            return tuple(self._accept_one(item) for item in items if not is_empty(item))
+        if isinstance(frozen, tuple):
+            if len(frozen) > 1:
+                raise MisfitError("several_values", {"count": len(frozen)})
+            frozen = frozen[0] if frozen else None
+        return None if frozen is None else self._accept_one(frozen)
+
+    def _accept_one(self, value: object) -> object:
+        expected = _PYTHON_TYPES[self.type]
+        # bool is an int, and datetime a date, to Python; not to a CRM
+        lookalike = (isinstance(value, bool) and expected is not bool) or (
+            isinstance(value, datetime) and expected is not datetime
+        )
+        if expected is Decimal and isinstance(value, int) and not lookalike:
+            value = Decimal(value)
+        elif expected is Channel and isinstance(value, str):
+            value = Channel(value)
+        if lookalike or not isinstance(value, expected):
+            given = type(value).__name__
+            raise MisfitError("wrong_type", {"expected": self.type.value, "given": given})
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise MisfitError("not_finite", {})
+        if isinstance(value, datetime) and value.utcoffset() is None:
+            raise MisfitError("naive_moment", {})
+        if isinstance(value, str):
+            self._check_text(value)
+        return value
+
+    def _check_text(self, value: str) -> None:
+        if self.max_length is not None and len(value) > self.max_length:
+            raise MisfitError("too_long", {"max_length": self.max_length, "length": len(value)})
+        if self.options and value not in {option.id for option in self.options}:
+            raise MisfitError("unknown_option", {"options": [option.id for option in self.options]})
+
+    def fits(self, source: "Field") -> bool:
+        """Tell whether any value of *source* can be carried into this field unchanged.
+
+        Example:
+            >>> from leadconvert import Field
+            >>> Field("a", "text").fits(Field("b", "text", multiple=True))
+            False
+        """
+        return (
+            self.type is source.type
+            and self.to == source.to
+            and (self.multiple or not source.multiple)
+            and (self.max_length is None or (source.max_length or self.max_length + 1) <= self.max_length)
+            and {option.id for option in source.options} <= {option.id for option in self.options}
+        )
+
+
+def _fields(values: Iterable[Field]) -> tuple[Field, ...]:
+    return tuple(values)
+
+
+def _groups(values: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(texts(group) for group in values)
+
+
+@attrs.frozen
+class Kind:
+    """A sort of record: its id, its class, its fields, and the parts some of them play.
+
+    With a class, *fields* refine its attributes and *custom* adds fields that are data. Without one
+    the records are `GenericRecord`s and every field is data. *any_of* lists groups of fields of which
+    at least one must be filled. *owner*, *pipeline* and *stage* name the fields that play these
+    parts; *converted_from* the multiple reference that points back at leads.
+
+    Raises:
+        leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).
+
+    Example:
+        >>> from leadconvert import Field, Kind
+        >>> invoice = Kind("invoice", fields=[
+        ...     Field("number", "text", required=True),
+        ...     Field("converted_from", "reference", to="lead", multiple=True),
+        ... ])
+        >>> list(invoice.members)
+        ['number', 'converted_from']
+    """
+
+    id: str
+    cls: type[Record] | None = None
+    fields: tuple[Field, ...] = attrs.field(default=(), converter=_fields, kw_only=True)
+    custom: tuple[Field, ...] = attrs.field(default=(), converter=_fields, kw_only=True)
+    any_of: tuple[tuple[str, ...], ...] = attrs.field(default=(), converter=_groups, kw_only=True)
+    label: str = attrs.field(kw_only=True)
+    owner: str | None = attrs.field(default=None, kw_only=True)
+    pipeline: str | None = attrs.field(default=None, kw_only=True)
+    stage: str | None = attrs.field(default=None, kw_only=True)
+    converted_from: str | None = attrs.field(default="converted_from", kw_only=True)
+    #: Every field by its id, in the order of the class, then of the data.
+    members: Mapping[str, Field] = attrs.field(init=False, eq=False, repr=False)
+
+    @label.default
+    def _readable_id(self) -> str:
+        return self.id.replace("_", " ").capitalize()
+
+    def __attrs_post_init__(self) -> None:
+        place = f"kind {self.id}"
+        mistakes: list[Problem] = []
+        if is_empty(self.id):
+            mistakes.append(mistake("blank_id", "kind", what="kind"))
+        derived = self._derived(mistakes, place)
+        named = [field.id for field in self.fields]
+        mistakes += twice("field", [*named, *(field.id for field in self.custom)], place)
+        if self.cls is not None:
+            for name in named:
+                if name not in derived:
+                    mistakes.append(unknown("field", name, derived, place))
+            for field in self.custom:
+                if field.id in derived and field.id not in named:
+                    mistakes.append(mistake("custom_is_standard", place, name=field.id))
+        members = derived | {field.id: field for field in (*self.fields, *self.custom)}
+        described = {name: field for name, field in members.items() if field is not None}
+        mistakes += (
+            mistake("no_type", place, name=name)
+            for name, field in members.items()
+            if field is None and self._needs(name)
+        )
+        parts = (self.owner, self.pipeline, self.stage, *(name for group in self.any_of for name in group))
+        mistakes += (
+            unknown("field", name, described, place)
+            for name in parts
+            if name is not None and name not in described
+        )
+        mistakes += (
+            unknown("field", field.currency, described, place)
+            for field in described.values()
+            if field.currency is not None and field.currency not in described
+        )
+        if mistakes:
+            raise DefinitionError(mistakes)
+        object.__setattr__(self, "members", FrozenMap(described))
+
+    def _derived(self, mistakes: list[Problem], place: str) -> dict[str, Field | None]:
+        """Describe the attributes of the class; None where its type does not say what it is."""
+        if self.cls is None:
+            return {}
+        name = self.cls.__qualname__
+        if not attrs.has(self.cls):
+            mistakes.append(mistake("not_attrs", place, name=name))
+            return {}
+        hints = get_type_hints(self.cls)
+        found: dict[str, Field | None] = {}
+        for attribute in attrs.fields(self.cls):
+            if attribute.init and attribute.name not in _IDENTITY:
+                found[attribute.name] = _described(attribute, hints[attribute.name])
+        mistakes += (
+            mistake("no_member", place, name=name, member=member)
+            for member in _IDENTITY
+            if not any(attribute.name == member for attribute in attrs.fields(self.cls))
+        )
+        return found
+
+    def _needs(self, name: str) -> bool:
+        attributes = {} if self.cls is None else attrs.fields_dict(self.cls)
+        return name in attributes and attributes[name].default is attrs.NOTHING
+
+    @property
+    def references(self) -> Mapping[str, Field]:
+        """The fields that point at records of other kinds, but for the pointer back at leads."""
+        return {
+            name: field
+            for name, field in self.members.items()
+            if field.to is not None and name != self.converted_from
+        }
+
+    def read(self, record: Record, field: str | None) -> object:
+        """Return what *record* holds in *field*, or None where it holds nothing.
+
+        Example:
+            >>> from leadconvert import Lead
+            >>> from leadconvert.fields import LEAD
+            >>> LEAD.read(Lead(id="L-7", stage="NEW", custom={"UF_X": 1}), "UF_X")
+            1
+        """
+        if field is None:
+            return None
+        if field in record.custom:
+            return record.custom[field]
+        return getattr(record, field, None) if field in self.members else None
+
+    def build(self, id: str, values: Mapping[str, object]) -> Record:  # noqa: A002
+        """Return the record of this kind with *id* that holds *values*, all by field id.
+
+        Raises:
+            Exception: whatever the class raises when it refuses its values.
+
+        Example:
+            >>> from leadconvert.fields import DEAL
+            >>> DEAL.build("D-5", {"title": "Engine"})
+            Deal(id='D-5', title='Engine')
+        """
+        if self.cls is None:
+            return GenericRecord(kind=self.id, id=id, custom=values)
+        attributes = attrs.fields_dict(self.cls)
+        arguments = {attributes[name].alias: value for name, value in values.items() if name in attributes}
+        custom = {name: value for name, value in values.items() if name not in attributes}
+        return self.cls(id=id, custom=custom, **arguments)
+
+
+_IDENTITY: Final = ("id", "revision", "custom")
+
+
+def _described(attribute: "attrs.Attribute[object]", hint: object) -> Field | None:
+    """Return the field an attribute is, or None where its annotation does not say."""
+    optional = False
+    if get_origin(hint) in {Union, types.UnionType}:
+        some = [option for option in get_args(hint) if option is not type(None)]
+        optional = len(some) < len(get_args(hint))
+        [hint] = some if len(some) == 1 else [None]
+    multiple = get_origin(hint) is tuple and get_args(hint)[1:] == (Ellipsis,)
+    type_ = _DERIVED.get(get_args(hint)[0] if multiple else hint)
+    if type_ is None:
+        return None
+    has_default = attribute.default is not attrs.NOTHING
+    is_plain = has_default and not isinstance(attribute.default, attrs.Factory)
+    return Field(
+        attribute.name,
+        type_,
+        multiple=multiple,
+        required=not (has_default or optional),
+        default=(attribute.default or None) if is_plain else None,
+    )
+
+
+def _channels(**types_of: str) -> list[Field]:
+    return [Field(name, FieldType(type_), multiple=True) for name, type_ in types_of.items()]
+
+
+_CHANNELS = _channels(phones="phone", emails="email", websites="url", messengers="messenger")
+_COMPANY_ID = Field("company_id", FieldType.REFERENCE, to="company")
+_CONTACT_IDS = Field("contact_ids", FieldType.REFERENCE, to="contact", multiple=True, label="Contacts")
+_AMOUNT = Field("amount", FieldType.MONEY)
+_BACK = Field("converted_from", FieldType.REFERENCE, to="lead", multiple=True)
+
+#: The kind of `Lead`: standard fields, owned, with a stage.
+LEAD: Final = Kind(
+    "lead",
+    Lead,
+    fields=[*_CHANNELS, _CONTACT_IDS, _COMPANY_ID, _AMOUNT],
+    owner="owner_id",
+    stage="stage",
+    converted_from=None,
+)
+#: The kind of `Contact`: needs a first or a last name.
+CONTACT: Final = Kind(
+    "contact",
+    Contact,
+    fields=[*_CHANNELS, _COMPANY_ID, _BACK],
+    any_of=[("last_name", "first_name")],
+    owner="owner_id",
+)
+#: The kind of `Company`: needs a name.
+COMPANY: Final = Kind(
+    "company",
+    Company,
+    fields=[*_CHANNELS, Field("name", FieldType.TEXT, required=True), _BACK],
+    owner="owner_id",
+)
+#: The kind of `Deal`: needs a title, and a currency wherever it has an amount.
+DEAL: Final = Kind(
+    "deal",
+    Deal,
+    fields=[
+        Field("title", FieldType.TEXT, required=True),
+        Field("amount", FieldType.MONEY, currency="currency"),
+        _CONTACT_IDS,
+        _COMPANY_ID,
+        _BACK,
+    ],
+    owner="owner_id",
+    pipeline="pipeline",
+    stage="stage",
+)

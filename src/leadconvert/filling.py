@@ -1,0 +1,154 @@
+"""What one target gets: a value for each of its fields, and where that value came from.
+
+What wins: supplied, then a record made in the same conversion, then mapped, then the default.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from leadconvert.errors import Cause, Problem, did_you_mean
+from leadconvert.fields import Field, Kind, MisfitError
+from leadconvert.mapping import FieldMapping, Transform, TransformError
+from leadconvert.records import Lead
+from leadconvert.results import Outcome, Row
+from leadconvert.values import is_empty
+
+
+__all__ = ["Filler"]
+
+
+@attrs.define(kw_only=True)
+class Filler:
+    """Fills one target; afterwards *values*, *rows* and *problems* say how.
+
+    Example:
+        >>> from leadconvert import FieldMapping, Lead
+        >>> from leadconvert.fields import DEAL, LEAD
+        >>> from leadconvert.filling import Filler
+        >>> filler = Filler(
+        ...     lead=Lead(id="L-7", stage="NEW", title="Engine"), lead_kind=LEAD, kind=DEAL, index=0,
+        ...     name="deal 1", supplied={}, made={}, transforms={},
+        ...     mappings={"title": FieldMapping("title", "deal")},
+        ... )
+        >>> filler.fill()
+        >>> filler.values["title"], filler.values["converted_from"]
+        ('Engine', ('L-7',))
+    """
+
+    lead: Lead
+    lead_kind: Kind
+    kind: Kind
+    #: The target's index in what was asked for, and its name in an explanation.
+    index: int
+    name: str
+    supplied: Mapping[str, object]
+    #: By kind, the ids of the records made in this conversion.
+    made: Mapping[str, tuple[str, ...]]
+    #: By target field, the mapping that fills it.
+    mappings: Mapping[str, FieldMapping]
+    transforms: Mapping[str, Transform]
+    values: dict[str, object] = attrs.field(factory=dict, init=False)
+    rows: list[Row] = attrs.field(factory=list, init=False)
+    problems: list[Problem] = attrs.field(factory=list, init=False)
+
+    def fill(self) -> None:
+        """Fill every field of the target's kind.
+
+        Example:
+            See the class.
+        """
+        for name in self.supplied:
+            if name not in self.kind.members:
+                self.refuse("unknown_field", name, did_you_mean(name, self.kind.members))
+            elif name == self.kind.converted_from:
+                self.refuse("reserved_field", name, {})
+        for field in self.kind.members.values():
+            if field.id == self.kind.converted_from:
+                self.values[field.id] = (self.lead.id,)
+            else:
+                value = self._accepted(field, *self._found(field))
+                if field.id in self.supplied or not is_empty(value):
+                    self.values[field.id] = value
+
+    def refuse(self, code: str, field: str, params: Mapping[str, object]) -> None:
+        """Add the problem that a value of *field* is not to be had."""
+        self.problems.append(
+            Problem(
+                cause=Cause.INVALID,
+                code=code,
+                target=self.index,
+                kind=self.kind.id,
+                field=field,
+                params=params,
+            )
+        )
+
+    def sources_of(self, field: str) -> tuple[str, ...]:
+        """Return the lead's fields that could have filled *field*."""
+        mapping = self.mappings.get(field)
+        return () if mapping is None else mapping.sources
+
+    def _accepted(self, field: Field, value: object, rows: Iterable[Row]) -> object:
+        try:
+            accepted = field.accept(None if is_empty(value) else value)
+        except MisfitError as misfit:
+            self.refuse(misfit.code, field.id, misfit.params)
+            refused = {Outcome.CARRIED: Outcome.REFUSED}
+            self.rows += (row._replace(outcome=refused.get(row.outcome, row.outcome)) for row in rows)
+            return None
+        self.rows += rows
+        return accepted
+
+    def _found(self, field: Field) -> tuple[object, list[Row]]:
+        where = f"{self.name}.{field.id}"
+        mapping = self.mappings.get(field.id)
+        sources = self._filled_sources(mapping)
+        is_reference = field.id in self.kind.references and field.to != self.kind.id
+        made = self.made.get(field.to or "", ()) if is_reference else ()
+        if field.id in self.supplied:
+            supplied = Row(None, where, Outcome.SUPPLIED, None, None)
+            return self.supplied[field.id], [supplied, *_overridden(sources, where, mapping, "supplied")]
+        linked = [Row(None, where, Outcome.LINKED, None, None)] if made else []
+        if made and not field.multiple:
+            return made[0], [*linked, *_overridden(sources, where, mapping, "made_here")]
+        value, rows = self._mapped(field, mapping, sources, where)
+        if made:
+            rest = value if isinstance(value, tuple) else () if value is None else (value,)
+            return tuple(dict.fromkeys((*made, *rest))), [*linked, *rows]
+        if is_empty(value) and field.default is not None:
+            return field.default, [*rows, Row(None, where, Outcome.DEFAULT, None, None)]
+        return value, rows
+
+    def _filled_sources(self, mapping: FieldMapping | None) -> list[str]:
+        sources = () if mapping is None else mapping.sources
+        return [name for name in sources if not is_empty(self.lead_kind.read(self.lead, name))]
+
+    def _mapped(
+        self, field: Field, mapping: FieldMapping | None, sources: list[str], where: str
+    ) -> tuple[object, list[Row]]:
+        if mapping is None:
+            return None, []
+        told = str(mapping)
+        if mapping.source is None:
+            return mapping.constant, [Row(None, where, Outcome.CONSTANT, told, None)]
+        for position, source in enumerate(sources):
+            try:
+                value = mapping.turned(self.lead_kind.read(self.lead, source), self.transforms)
+            except TransformError as error:
+                facts = {"transform": error.transform, "source": source, "error": error.error}
+                self.refuse("transform_failed", field.id, facts)
+                return None, [Row(source, where, Outcome.REFUSED, told, "transform_failed")]
+            if not is_empty(value):
+                rest = sources[position + 1 :]
+                return value, [
+                    Row(source, where, Outcome.CARRIED, told, None),
+                    *(Row(name, where, Outcome.NOT_NEEDED, told, None) for name in rest),
+                ]
+        return None, []
+
+
+def _overridden(
+    sources: list[str], where: str, mapping: FieldMapping | None, reason: str
+) -> list[Row]:
+    return [Row(name, where, Outcome.OVERRIDDEN, str(mapping), reason) for name in sources]

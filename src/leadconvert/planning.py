@@ -1,0 +1,642 @@
+"""The readable engine: what converting a lead would do, decided in the order it happens.
+
+Who may, is the lead ready, what is there already, what each target gets, what is missing, what
+changes. This file is the specification of a conversion; whatever else converts must agree with it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+import attrs
+
+from leadconvert.access import AccessRequest, Action, Actor, Decision
+from leadconvert.changes import Change, ChangeSet, Event, Insert, Update
+from leadconvert.errors import Cause, Problem, did_you_mean
+from leadconvert.fields import Field, Kind, MisfitError
+from leadconvert.filling import Filler
+from leadconvert.mapping import FieldMapping
+from leadconvert.pipelines import Pipeline, StageRole
+from leadconvert.records import Conversion, Lead, Record, StageChange
+from leadconvert.results import (
+    ConversionResult,
+    Draft,
+    FormField,
+    Outcome,
+    Plan,
+    Question,
+    Row,
+    TargetOutcome,
+)
+from leadconvert.rules import ConversionRules
+from leadconvert.targets import Create, Known, Target, Wanted, targets_of
+from leadconvert.values import Ref, aware, digest, is_empty
+
+
+__all__ = ["plan", "wanted"]
+
+#: Where a filled custom field of the lead goes: by lead field, by kind, the target field.
+Carry = Mapping[str, Mapping[str, str]]
+
+
+def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but two are named
+    lead: Lead,
+    into: Iterable[str | Target],
+    *,
+    rules: ConversionRules,
+    actor: Actor,
+    at: datetime,
+    known: Known | None = None,
+    carry: Carry | None = None,
+    key: str | None = None,
+) -> Plan:
+    """Decide what converting *lead* would do, and change nothing.
+
+    Nothing is raised for what is wrong with the conversion: every problem of every target is in the
+    plan, with what would remedy it.
+
+    Args:
+        lead: the lead, as the store last returned it.
+        into: what to make: names of kinds, or targets with values of their own. Several of one kind
+            make several records.
+        rules: what decides.
+        actor: who asks. (Help article "Leads konvertieren": no conversion into what one has no
+            access to.)
+        at: the moment of the conversion, with a time zone.
+        known: the records that `wanted` asks for.
+        carry: for custom fields no mapping decides on, where each goes: ``{"UF_X": {"deal":
+            "UF_D"}}``; an empty answer leaves it behind.
+        key: what makes a retry harmless; derived from the lead, the length of its history and the
+            request unless given.
+
+    Raises:
+        TypeError: the signature is misused: *into* is one text, *lead* is no Lead.
+        ValueError: *at* is naive.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, plan, presets
+        >>> p = plan(
+        ...     Lead(id="L-7", stage="NEW", title="Engine"), ["company", "deal"],
+        ...     rules=presets.bitrix24(), actor=Actor("u-1", roles=["admin"]),
+        ...     at=datetime(2027, 1, 31, tzinfo=UTC),
+        ... )
+        >>> p.ok, p.result().company.name
+        (True, 'Engine')
+    """
+    if not isinstance(lead, Lead):
+        raise TypeError(f"a Lead is needed to convert, not a {type(lead).__name__}")
+    for answer in (carry or {}).values():
+        if not isinstance(answer, Mapping):
+            raise TypeError("carry= maps a lead field to {kind: target field}")
+    planner = _Planner(
+        lead=lead,
+        targets=targets_of(into),
+        rules=rules,
+        actor=actor,
+        at=aware(at),
+        known=known or Known(),
+        carry=carry or {},
+        key=key,
+    )
+    return planner.plan()
+
+
+def wanted(lead: Lead, into: Iterable[str | Target], *, rules: ConversionRules) -> Wanted:
+    """Return what a store is to load before `plan`: the records referred to but not made here.
+
+    Raises:
+        TypeError: *into* is one text or one target.
+
+    Example:
+        >>> from leadconvert import Lead, presets, wanted
+        >>> lead = Lead(id="L-7", stage="NEW", company_id="CO-9")
+        >>> wanted(lead, ["deal"], rules=presets.bitrix24()).refs
+        (Ref(kind='company', id='CO-9', provisional=False),)
+    """
+    targets = targets_of(into)
+    kinds = {kind.id: kind for target in targets if (kind := rules.kind(target.kind))}
+    refs: list[Ref] = []
+    for target in targets:
+        kind = kinds.get(target.kind)
+        for name, field in ({} if kind is None else kind.references).items():
+            sources = [m.source for m in rules.mappings_into(target.kind) if m.target == name]
+            for value in (target.values.get(name), *(rules.lead.read(lead, s) for s in sources)):
+                refs += (Ref(str(field.to), id_) for id_ in _ids(value))
+    return Wanted(refs=tuple(dict.fromkeys(refs)))
+
+
+def _ids(value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, tuple) else (value,)
+    return tuple(item for item in items if isinstance(item, str) and not is_empty(item))
+
+
+@attrs.define(kw_only=True)
+class _Planner:
+    lead: Lead
+    targets: tuple[Create, ...]
+    rules: ConversionRules
+    actor: Actor
+    at: datetime
+    known: Known
+    carry: Carry
+    key: str | None
+
+    problems: list[Problem] = attrs.field(factory=list, init=False)
+    rows: list[Row] = attrs.field(factory=list, init=False)
+    form: list[FormField] = attrs.field(factory=list, init=False)
+    questions: list[Question] = attrs.field(factory=list, init=False)
+    required: list[AccessRequest] = attrs.field(factory=list, init=False)
+    drafts: list[Draft] = attrs.field(factory=list, init=False)
+    records: dict[Ref, Record] = attrs.field(factory=dict, init=False)
+    refs: dict[int, Ref] = attrs.field(factory=dict, init=False)
+    kinds: dict[str, Kind] = attrs.field(init=False)
+
+    @kinds.default
+    def _kinds_by_id(self) -> dict[str, Kind]:
+        return {kind.id: kind for kind in self.rules.kinds}
+
+    def plan(self) -> Plan:
+        self.who_may_convert()
+        self.is_the_lead_ready()
+        there = self.what_is_there_already()
+        self.what_is_asked_for(there)
+        carried = self.what_the_user_carries()
+        for index in sorted(self.refs, key=self._place_in_order):
+            self.what_a_target_gets(index, there, carried)
+        self.what_reaches_nothing()
+        problems = self._visible_problems()
+        return Plan(
+            lead=self.lead,
+            problems=problems,
+            targets=tuple(self.drafts),
+            form=tuple(sorted(self.form, key=lambda field: field.target)),
+            questions=tuple(self.questions),
+            rows=tuple(self.rows),
+            required_access=tuple(dict.fromkeys(self.required)),
+            conversion=None if problems else self.what_changes(),
+        )
+
+    # -- who may ----------------------------------------------------------------------------------
+
+    def who_may_convert(self) -> None:
+        kind, pipeline = self.rules.lead, self.rules.lead_pipeline
+        asked = self._about(kind, self.lead, Action.READ)
+        for action in (Action.READ, Action.UPDATE, Action.CONVERT):
+            self._require(attrs.evolve(asked, action=action), Cause.LEAD_ACCESS)
+        success = pipeline.in_role(StageRole.SUCCESS)[0].id
+        moved = attrs.evolve(asked, action=Action.MOVE, to_stage=success)
+        self._require(moved, Cause.LEAD_ACCESS)
+
+    def _about(self, kind: Kind, record: Record, action: Action) -> AccessRequest:
+        parts = (kind.owner, kind.pipeline, kind.stage)
+        owner, pipeline, stage = (_text(kind.read(record, part)) for part in parts)
+        return AccessRequest(
+            action=action, kind=kind.id, id=record.id, owner_id=owner, pipeline=pipeline, stage=stage
+        )
+
+    def _decided(self, request: AccessRequest) -> Decision:
+        self.required.append(request)
+        return self.rules.policy.decide(self.actor, request)
+
+    def _require(self, request: AccessRequest, cause: Cause, target: int | None = None) -> bool:
+        decision = self._decided(request)
+        if not decision.allowed:
+            facts = {"actor": self.actor.id, "action": request.action.value}
+            self._problem(cause, decision.code, target=target, kind=request.kind, params=facts)
+        return decision.allowed
+
+    def _problem(
+        self,
+        cause: Cause,
+        code: str,
+        *,
+        target: int | None = None,
+        kind: str | None = None,
+        field: str | None = None,
+        params: Mapping[str, object] | None = None,
+    ) -> None:
+        self.problems.append(
+            Problem(
+                cause=cause, code=code, target=target, kind=kind, field=field, params=params or {}
+            )
+        )
+
+    def _visible_problems(self) -> tuple[Problem, ...]:
+        """Whoever is denied on the lead, or on a target, learns only that of it."""
+        if lead_denied := [one for one in self.problems if one.cause is Cause.LEAD_ACCESS]:
+            return tuple(lead_denied)
+        denied = {one.target for one in self.problems if one.cause is Cause.TARGET_ACCESS}
+        told = [
+            one
+            for one in self.problems
+            if one.target not in denied or one.cause is Cause.TARGET_ACCESS
+        ]
+        return tuple(sorted(told, key=lambda one: -1 if one.target is None else one.target))
+
+    # -- is the lead ready ------------------------------------------------------------------------
+
+    def is_the_lead_ready(self) -> None:
+        pipeline, kind = self.rules.lead_pipeline, self.rules.lead
+        stage = pipeline.stage(self.lead.stage)
+        closing = [made for made in self.lead.conversions if made.closing]
+        if closing:
+            became = [str(target) for made in closing for target in made.targets]
+            facts: dict[str, object] = {"became": became}
+            self._problem(Cause.ALREADY_CONVERTED, "converted", kind=kind.id, params=facts)
+        elif stage is None:
+            hint = did_you_mean(self.lead.stage, [stage.id for stage in pipeline.stages])
+            facts = {"stage": self.lead.stage, "pipeline": pipeline.id, **hint}
+            self._problem(Cause.STAGE, "unknown_stage", kind=kind.id, params=facts)
+        elif stage.role is StageRole.SUCCESS:
+            facts = {"stage": stage.id}
+            self._problem(Cause.ALREADY_CONVERTED, "in_success_stage", kind=kind.id, params=facts)
+        elif stage.role is StageRole.FAILURE:
+            facts = {"stage": stage.id}
+            self._problem(Cause.STAGE, "in_failure_stage", kind=kind.id, params=facts)
+
+    # -- what is there already --------------------------------------------------------------------
+
+    def what_is_there_already(self) -> dict[Ref, Record]:
+        there: dict[Ref, Record] = {Ref(self.rules.lead.id, self.lead.id): self.lead}
+        for record in self.known.records:
+            kind = self.rules.kind_of(record)
+            if kind is not None:
+                there[Ref(kind.id, record.id)] = record
+        return there
+
+    # -- what is asked for ------------------------------------------------------------------------
+
+    def what_is_asked_for(self, there: Mapping[Ref, Record]) -> None:
+        kinds = sorted(self.rules.order)
+        if not self.targets:
+            self._problem(Cause.TARGETS_REQUIRED, "no_targets", params={"kinds": kinds})
+        count: Counter[str] = Counter()
+        number = len(self.lead.conversions) + 1
+        for index, target in enumerate(self.targets):
+            if self.rules.kind(target.kind) is None:
+                facts = {"wanted": target.kind, "kinds": kinds, **did_you_mean(target.kind, kinds)}
+                self._problem(Cause.UNKNOWN_TARGET, "unknown_kind", target=index, params=facts)
+                continue
+            count[target.kind] += 1
+            derived = f"{self.lead.id}.{number}.{target.kind}.{count[target.kind]}"
+            ref = Ref(target.kind, target.id or derived, provisional=True)
+            if ref in self.refs.values() or attrs.evolve(ref, provisional=False) in there:
+                facts = {"id": ref.id}
+                self._problem(
+                    Cause.INVALID_TARGET, "duplicate_id", target=index, kind=ref.kind, params=facts
+                )
+            self.refs[index] = ref
+
+    def _place_in_order(self, index: int) -> tuple[int, int]:
+        return self.rules.order.index(self.refs[index].kind), index
+
+    def _ordinal(self, index: int) -> int:
+        kind = self.refs[index].kind
+        return sum(ref.kind == kind for at, ref in self.refs.items() if at <= index)
+
+    # -- what the user carries --------------------------------------------------------------------
+
+    def what_the_user_carries(self) -> dict[tuple[str, str], FieldMapping]:
+        """Return, by kind and field, the mappings that the answers in carry= amount to."""
+        found: dict[tuple[str, str], FieldMapping] = {}
+        own = {*self.lead.custom, *(field.id for field in self.rules.lead.custom)}
+        for source in sorted(self.carry):
+            if source not in own:
+                facts: dict[str, object] = {"source": source, **did_you_mean(source, own)}
+                self._problem(Cause.INVALID, "carry_unknown_source", params=facts)
+            elif self.rules.decides_on(source):
+                self._problem(Cause.INVALID, "carry_not_asked", params={"source": source})
+            else:
+                for name, target in sorted(self.carry[source].items()):
+                    if self._can_carry(source, name, target, found):
+                        found[name, target] = FieldMapping(source, name, target)
+        return found
+
+    def _can_carry(
+        self, source: str, name: str, target: str, found: Mapping[tuple[str, str], FieldMapping]
+    ) -> bool:
+        kind = self.rules.kind(name)
+        facts: dict[str, object] = {"source": source}
+        if kind is None:
+            ids = sorted(self.rules.order)
+            facts |= {"wanted": name, "kinds": ids, **did_you_mean(name, ids)}
+            self._problem(Cause.INVALID, "carry_unknown_kind", params=facts)
+            return False
+        code = None
+        if target not in kind.members:
+            code, facts = "unknown_field", facts | did_you_mean(target, kind.members)
+        elif target == kind.converted_from:
+            code = "reserved_field"
+        elif (name, target) in found or target in self._mapped(name):
+            code = "carry_conflict"
+        if code is not None:
+            self._problem(Cause.INVALID, code, kind=name, field=target, params=facts)
+        return code is None
+
+    def _mapped(self, kind: str) -> dict[str, FieldMapping]:
+        return {str(mapping.target): mapping for mapping in self.rules.mappings_into(kind)}
+
+    # -- what each target gets --------------------------------------------------------------------
+
+    def what_a_target_gets(
+        self,
+        index: int,
+        there: Mapping[Ref, Record],
+        carried: Mapping[tuple[str, str], FieldMapping],
+    ) -> None:
+        ref = self.refs[index]
+        kind = self.kinds[ref.kind]
+        own = {field: mapping for (name, field), mapping in carried.items() if name == kind.id}
+        filler = Filler(
+            lead=self.lead,
+            lead_kind=self.rules.lead,
+            kind=kind,
+            index=index,
+            name=f"{kind.id} {self._ordinal(index)}",
+            supplied=self.targets[index].values,
+            made=self._made(),
+            mappings=self._mapped(kind.id) | own,
+            transforms=self.rules.transforms_by_name(),
+        )
+        filler.fill()
+        self._place_in_pipeline(kind, filler)
+        before = len(self.problems)
+        self.problems += filler.problems
+        allowed = self._may_create(index, kind, filler.values)
+        for name, field in kind.references.items():
+            for id_ in _ids(filler.values.get(name)):
+                allowed &= self._may_link(index, kind, name, Ref(str(field.to), id_), there)
+        self.what_is_missing(index, kind, filler)
+        self.rows += filler.rows
+        self.drafts.append(Draft(target=index, ref=ref, values=filler.values))
+        if len(self.problems) == before:
+            self._build(index, kind, ref, filler.values)
+        if allowed:
+            self._ask(index, kind, filler, self.problems[before:])
+
+    def _made(self) -> dict[str, tuple[str, ...]]:
+        made: dict[str, tuple[str, ...]] = {}
+        for _, ref in sorted(self.refs.items()):
+            made[ref.kind] = (*made.get(ref.kind, ()), ref.id)
+        return made
+
+    def _place_in_pipeline(self, kind: Kind, filler: Filler) -> None:
+        """Put the record into the pipeline asked for, or the default one, and its first stage."""
+        pipelines = self.rules.pipelines_of(kind.id)
+        if kind.stage is None:
+            return
+        ids = [pipeline.id for pipeline in pipelines]
+        asked = _text(filler.values.get(kind.pipeline or ""))
+        pipeline: Pipeline | None = pipelines[0]
+        if asked is not None:
+            pipeline = next((one for one in pipelines if one.id == asked), None)
+        elif kind.pipeline is not None:
+            filler.values[kind.pipeline] = ids[0]
+            filler.rows.append(Row(None, f"{filler.name}.{kind.pipeline}", Outcome.DEFAULT, None, None))
+        if pipeline is None:
+            facts = {"pipelines": ids, **did_you_mean(str(asked), ids)}
+            filler.refuse("unknown_pipeline", str(kind.pipeline), facts)
+            return
+        stage = _text(filler.values.get(kind.stage))
+        stages = [one.id for one in pipeline.stages]
+        if stage is None:
+            filler.values[kind.stage] = pipeline.first.id
+            filler.rows.append(Row(None, f"{filler.name}.{kind.stage}", Outcome.DEFAULT, None, None))
+        elif stage not in stages:
+            facts = {"pipeline": pipeline.id, "stages": stages, **did_you_mean(stage, stages)}
+            filler.refuse("unknown_target_stage", kind.stage, facts)
+
+    def _may_create(self, index: int, kind: Kind, values: Mapping[str, object]) -> bool:
+        parts = (kind.owner, kind.pipeline, kind.stage)
+        owner, pipeline, stage = (_text(values.get(part or "")) for part in parts)
+        request = AccessRequest(
+            action=Action.CREATE, kind=kind.id, owner_id=owner, pipeline=pipeline, stage=stage
+        )
+        return self._require(request, Cause.TARGET_ACCESS, index)
+
+    def _may_link(
+        self, index: int, kind: Kind, name: str, ref: Ref, there: Mapping[Ref, Record]
+    ) -> bool:
+        """Whether the target may point at *ref*; one not to be read is told as one not there."""
+        if attrs.evolve(ref, provisional=True) in self.refs.values():
+            return True
+        record = there.get(ref)
+        linked = self.rules.lead if ref.kind == self.rules.lead.id else self.rules.kind(ref.kind)
+        if (
+            record is None
+            or linked is None
+            or not self._decided(self._about(linked, record, Action.READ)).allowed
+        ):
+            self._problem(
+                Cause.INVALID,
+                "unknown_record",
+                target=index,
+                kind=kind.id,
+                field=name,
+                params={"to": ref.kind},
+            )
+            return True
+        return self._require(self._about(linked, record, Action.LINK), Cause.TARGET_ACCESS, index)
+
+    def _build(self, index: int, kind: Kind, ref: Ref, values: Mapping[str, object]) -> None:
+        try:
+            self.records[ref] = kind.build(ref.id, values)
+        except Exception as error:  # noqa: BLE001 - a user's class may raise anything
+            facts = {"error": type(error).__name__}
+            self._problem(
+                Cause.INVALID, "constructor_failed", target=index, kind=kind.id, params=facts
+            )
+
+    # -- what is missing --------------------------------------------------------------------------
+
+    def what_is_missing(self, index: int, kind: Kind, filler: Filler) -> None:
+        refused = {problem.field for problem in filler.problems}
+        values, members = filler.values, kind.members
+
+        def missing(code: str, name: str, **facts: object) -> None:
+            self._problem(
+                Cause.MISSING, code, target=index, kind=kind.id, field=name, params=facts
+            )
+
+        for name, field in members.items():
+            if field.required and is_empty(values.get(name)) and name not in refused:
+                missing("required", name, label=field.label, sources=filler.sources_of(name))
+        for group in kind.any_of:
+            if all(is_empty(values.get(name)) for name in group) and not refused & set(group):
+                labels = [members[name].label for name in group]
+                missing("any_required", group[0], labels=labels, fields=group)
+        for name, field in members.items():
+            currency = field.currency
+            if currency is None or is_empty(values.get(name)) or currency in refused:
+                continue
+            if is_empty(values.get(currency)) and not members[currency].required:
+                label = members[currency].label
+                missing("currency_required", currency, label=label, amount_label=field.label)
+
+    def _ask(self, index: int, kind: Kind, filler: Filler, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            names = problem.params.get("fields", (problem.field,))
+            for name in names if isinstance(names, tuple) else ():
+                if name in kind.members and name != kind.converted_from:
+                    self.form.append(self._form_field(index, kind, filler, kind.members[name], problem.code))
+
+    def _form_field(self, index: int, kind: Kind, filler: Filler, field: Field, why: str) -> FormField:
+        return FormField(
+            target=index,
+            kind=kind.id,
+            field=field.id,
+            label=field.label,
+            type=field.type,
+            multiple=field.multiple,
+            max_length=field.max_length,
+            options=field.options,
+            value=filler.values.get(field.id),
+            sources=filler.sources_of(field.id),
+            why=why,
+        )
+
+    # -- what reaches nothing ---------------------------------------------------------------------
+
+    def what_reaches_nothing(self) -> None:
+        reached = {row.field for row in self.rows}
+        kinds = {ref.kind for ref in self.refs.values()}
+        for name in self._filled_fields():
+            if name in reached:
+                continue
+            mappings = [one for one in self.rules.mappings if name in one.sources]
+            if any(one.leaves_behind for one in mappings):
+                told = str(FieldMapping.leave(name))
+                self.rows.append(Row(name, None, Outcome.LEFT_BEHIND, told, None))
+            elif name in self.carry and not self.carry[name]:
+                self.rows.append(Row(name, None, Outcome.LEFT_BEHIND, "carry", None))
+            else:
+                reason = "no_mapping"
+                if mappings:
+                    chosen = any(one.kind in kinds for one in mappings)
+                    reason = "transform_empty" if chosen else "no_target"
+                elif name in self.carry:
+                    reason = "no_target"
+                elif name in self.lead.custom:
+                    reason = "undecided"
+                    self.questions.append(self._question(name))
+                self.rows.append(Row(name, None, Outcome.DROPPED, None, reason))
+
+    def _filled_fields(self) -> Iterator[str]:
+        """Yield every filled field of the lead but its stage, in an order that is no dict's."""
+        lead, members = self.lead, self.rules.lead.members
+        for name in (*members, *sorted(lead.custom.keys() - members.keys())):
+            if name != self.rules.lead.stage and not is_empty(self.rules.lead.read(lead, name)):
+                yield name
+
+    def _question(self, name: str) -> Question:
+        source = self.rules.lead.members.get(name)
+        value = self.lead.custom[name]
+        chosen = {ref.kind for ref in self.refs.values()}
+        choices: dict[str, tuple[str, ...]] = {}
+        for kind in self.rules.kinds:
+            if kind.id in chosen:
+                choices[kind.id] = tuple(
+                    field.id
+                    for field in kind.custom
+                    if field.id not in self._mapped(kind.id) and _takes(field, value, source)
+                )
+        label = name if source is None else source.label
+        return Question(field=name, label=label, choices=choices)
+
+    # -- what changes -----------------------------------------------------------------------------
+
+    def what_changes(self) -> ConversionResult:
+        refs = tuple(self.records)
+        number = len(self.lead.conversions) + 1
+        conversion = Conversion(
+            id=f"{self.lead.id}.{number}",
+            at=self.at,
+            actor_id=self.actor.id,
+            targets=refs,
+            rules=self.rules.digest,
+        )
+        success = self.rules.lead_pipeline.in_role(StageRole.SUCCESS)[0]
+        moved = StageChange(
+            from_stage=self.lead.stage, to_stage=success.id, at=self.at, actor_id=self.actor.id
+        )
+        lead = attrs.evolve(
+            self.lead,
+            stage=success.id,
+            stage_history=[*self.lead.stage_history, moved],
+            conversions=[*self.lead.conversions, conversion],
+        )
+        outcomes = tuple(
+            TargetOutcome(ref=ref, action="created", record=record)
+            for ref, record in self.records.items()
+        )
+        return ConversionResult(
+            lead=lead,
+            outcomes=outcomes,
+            conversion=conversion,
+            changes=self._change_set(lead, conversion),
+            rows=tuple(self.rows),
+        )
+
+    def _change_set(self, lead: Lead, conversion: Conversion) -> ChangeSet:
+        fingerprint = digest(("convert", lead.id, self._request()))
+        lead_ref = Ref(self.rules.lead.id, lead.id)
+        changes: list[Change] = [Insert(draft.ref, self._written(draft)) for draft in self.drafts]
+        written = {
+            "stage": lead.stage,
+            "stage_history": lead.stage_history,
+            "conversions": lead.conversions,
+        }
+        changes.append(Update(lead_ref, lead.revision, written))
+        events = [self._event("record.created", ref, {"lead": lead_ref}) for ref in self.records]
+        facts = {"conversion": conversion.id, "targets": conversion.targets}
+        history = len(self.lead.conversions) + len(self.lead.stage_history)
+        return ChangeSet(
+            key=self.key or f"{lead.id}/{history}/{fingerprint}",
+            fingerprint=fingerprint,
+            changes=changes,
+            events=[*events, self._event("lead.converted", lead_ref, facts)],
+        )
+
+    def _event(self, name: str, ref: Ref, params: Mapping[str, object]) -> Event:
+        return Event(name=name, ref=ref, at=self.at, actor_id=self.actor.id, params=params)
+
+    def _request(self) -> object:
+        """What was asked, whatever the order of kinds; never who, when, or what was found."""
+        targets = sorted(self.targets, key=lambda target: target.kind)
+        asked = [(target.kind, target.id, target.values) for target in targets]
+        return (tuple(asked), {name: dict(answer) for name, answer in self.carry.items()})
+
+    def _written(self, draft: Draft) -> dict[str, object]:
+        """Return a draft's filled values with a ref wherever a record is referred to."""
+        kind = self.kinds[draft.ref.kind]
+        made = {(ref.kind, ref.id): ref for ref in self.records}
+
+        def ref_to(kind: str, id_: str) -> Ref:
+            return made.get((kind, id_), Ref(kind, id_))
+
+        written: dict[str, object] = {}
+        for name, value in draft.values.items():
+            to = kind.members[name].to
+            if to is None or value is None:
+                written[name] = value
+            elif isinstance(value, tuple):
+                written[name] = tuple(ref_to(to, str(id_)) for id_ in value)
+            else:
+                written[name] = ref_to(to, str(value))
+        return written
+
+
+def _takes(field: Field, value: object, source: Field | None) -> bool:
+    """Whether *field* could take a value of *source*, or this one where nobody described it."""
+    if source is not None:
+        return field.fits(source)
+    try:
+        field.accept(value)
+    except MisfitError:
+        return False
+    return True
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and not is_empty(value) else None

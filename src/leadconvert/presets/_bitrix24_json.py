@@ -1,0 +1,7 @@
+"""Reads leads from Bitrix24's REST JSON."""
+
+from leadconvert import Lead
+
+
+def leads(data: object) -> tuple[Lead, ...]:
+    return ()

@@ -1,0 +1,401 @@
+"""ConversionRules: everything that decides a conversion, as one value, checked when it is built."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from typing import Final
+
+import attrs
+
+from leadconvert.access import ANY_KIND, Policy
+from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
+from leadconvert.fields import LEAD, Field, Kind, MisfitError
+from leadconvert.mapping import TRANSFORMS, FieldMapping, Transform
+from leadconvert.pipelines import Pipeline, StageRole
+from leadconvert.records import GenericRecord, Lead, Record
+from leadconvert.values import FrozenMap, digest, is_empty
+
+
+__all__ = ["NEW", "ConversionRules", "CreateField", "Placement", "Spread"]
+
+
+class Placement(Enum):
+    """Where a spread field goes, if not into a field that exists.
+
+    Example:
+        >>> from leadconvert import NEW
+        >>> NEW
+        <Placement.NEW: 'new'>
+    """
+
+    NEW = "new"
+
+
+#: In `ConversionRules.spread_field`: into a new field, made like the lead's.
+NEW: Final = Placement.NEW
+
+
+@attrs.frozen(kw_only=True)
+class CreateField:
+    """A change of schema that a host must make: create *field* in *kind*.
+
+    Example:
+        >>> from leadconvert import CreateField, Field
+        >>> CreateField(kind="deal", field=Field("UF_X", "text")).field.id
+        'UF_X'
+    """
+
+    kind: str
+    field: Field
+
+
+@attrs.frozen(kw_only=True)
+class Spread:
+    """What spreading a field gives: the new rules, and what a host must change to match them.
+
+    Example:
+        >>> from leadconvert import ConversionRules, Spread
+        >>> rules: ConversionRules
+        >>> Spread.__slots__[:2]
+        ('rules', 'schema_changes')
+    """
+
+    rules: "ConversionRules"
+    schema_changes: tuple[CreateField, ...]
+
+
+def _kinds(values: Iterable[Kind]) -> tuple[Kind, ...]:
+    return tuple(values)
+
+
+def _pipelines(values: Iterable[Pipeline]) -> tuple[Pipeline, ...]:
+    return tuple(values)
+
+
+def _mappings(values: Iterable[FieldMapping]) -> tuple[FieldMapping, ...]:
+    return tuple(values)
+
+
+def _transforms(values: Mapping[str, Transform]) -> tuple[tuple[str, Transform], ...]:
+    return tuple(sorted(dict(values).items()))
+
+
+@attrs.frozen(kw_only=True)
+class ConversionRules:
+    """The kinds, pipelines, mappings, policy and transforms of a CRM. Change them with attrs.evolve.
+
+    *lead* is the kind of the leads, *kinds* are those one may convert into. *transforms* are your own
+    functions by name, beside ``first``, ``join``, ``lower``, ``strip`` and ``upper``; they must be
+    pure and stand in a module, so that rules can be pickled.
+
+    Raises:
+        leadconvert.errors.DefinitionError: the parts contradict each other (all mistakes at once).
+
+    Example:
+        >>> from leadconvert import ConversionRules, FieldMapping, Kind, Pipeline, Policy, Stage
+        >>> from leadconvert.fields import COMPANY
+        >>> rules = ConversionRules(
+        ...     kinds=[COMPANY],
+        ...     pipelines=[Pipeline("leads", "lead", ["new", Stage("done", "success")])],
+        ...     mappings=[FieldMapping("company_name", "company", "name")],
+        ...     policy=Policy.allow_all(),
+        ... )
+        >>> rules.order
+        ('company',)
+    """
+
+    lead: Kind = LEAD
+    kinds: tuple[Kind, ...] = attrs.field(converter=_kinds)
+    pipelines: tuple[Pipeline, ...] = attrs.field(converter=_pipelines)
+    mappings: tuple[FieldMapping, ...] = attrs.field(default=(), converter=_mappings)
+    policy: Policy = attrs.field(factory=Policy)
+    transforms: tuple[tuple[str, Transform], ...] = attrs.field(
+        factory=dict[str, Transform], converter=_transforms
+    )
+    #: The ids of the kinds, each after those its records refer to.
+    order: tuple[str, ...] = attrs.field(init=False, eq=False, repr=False)
+    #: Stands for these rules, on every machine; a conversion remembers it.
+    digest: str = attrs.field(init=False, eq=False, repr=False)
+    _kinds_by_id: Mapping[str, Kind] = attrs.field(init=False, eq=False, repr=False)
+    _mappings_into: Mapping[str, tuple[FieldMapping, ...]] = attrs.field(
+        init=False, eq=False, repr=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        by_id = FrozenMap({kind.id: kind for kind in self.kinds})
+        object.__setattr__(self, "_kinds_by_id", by_id)
+        if mistakes := [*_mistakes(self)]:
+            raise DefinitionError(mistakes)
+        into = {kind.id: [m for m in self.mappings if m.kind == kind.id] for kind in self.kinds}
+        object.__setattr__(self, "_mappings_into", FrozenMap(into))
+        order, _ = _ordered(self.kinds)
+        object.__setattr__(self, "order", tuple(order))
+        parts = (self.lead, self.kinds, self.pipelines, self.mappings, self.policy, self.transforms)
+        object.__setattr__(self, "digest", digest(parts))
+
+    def kind(self, id: str) -> Kind | None:  # noqa: A002
+        """Return the kind with *id* that one may convert into, or None.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> presets.bitrix24().kind("deal").label
+            'Deal'
+        """
+        return self._kinds_by_id.get(id)
+
+    def kind_of(self, record: Record) -> Kind | None:
+        """Return the kind *record* is of, the lead's included, or None.
+
+        Example:
+            >>> from leadconvert import Deal, presets
+            >>> presets.bitrix24().kind_of(Deal(id="D-5")).id
+            'deal'
+        """
+        if isinstance(record, GenericRecord):
+            found = self._kinds_by_id.get(record.kind)
+            return found if found is not None and found.cls is None else None
+        return next((kind for kind in (self.lead, *self.kinds) if kind.cls is type(record)), None)
+
+    def mappings_into(self, kind: str) -> tuple[FieldMapping, ...]:
+        """Return the mappings into records of *kind*, in their order.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> str(presets.bitrix24().mappings_into("company")[0])
+            'company_name or title → company.name'
+        """
+        return self._mappings_into[kind]
+
+    def pipelines_of(self, kind: str) -> tuple[Pipeline, ...]:
+        """Return the pipelines of *kind*, the default one first.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> presets.bitrix24().pipelines_of("lead")[0].first.id
+            'NEW'
+        """
+        found = [pipeline for pipeline in self.pipelines if pipeline.kind == kind]
+        return tuple(sorted(found, key=lambda pipeline: not pipeline.default))
+
+    @property
+    def lead_pipeline(self) -> Pipeline:
+        """The one pipeline of the leads."""
+        return self.pipelines_of(self.lead.id)[0]
+
+    def transforms_by_name(self) -> Mapping[str, Transform]:
+        """Return every transform a mapping may name.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> sorted(presets.bitrix24().transforms_by_name())
+            ['first', 'join', 'lower', 'strip', 'upper']
+        """
+        return {**TRANSFORMS, **dict(self.transforms)}
+
+    def decides_on(self, source: str) -> bool:
+        """Tell whether any mapping says where the lead's field *source* goes, or that it stays.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> presets.bitrix24().decides_on("UF_X")
+            False
+        """
+        return any(source in mapping.sources for mapping in self.mappings)
+
+    def spread_field(self, source: str, into: Mapping[str, str | Placement]) -> Spread:
+        """Decide where a custom field of the lead goes from now on, and where it is to be created.
+
+        *into* says for each chosen kind a field that exists there, or `NEW` for one made like the
+        lead's. A kind not named gets neither field nor value; an empty *into* leaves the field behind
+        on purpose. (Help article "Leads konvertieren": the user chooses in which elements these
+        fields are to be created and where the information goes.)
+
+        Raises:
+            leadconvert.errors.DefinitionError: a name is unknown, a field does not fit, or a mapping
+                decides on *source* already (all mistakes at once).
+
+        Example:
+            >>> import attrs
+            >>> from leadconvert import NEW, Field, presets
+            >>> rules = presets.bitrix24()
+            >>> lead = attrs.evolve(rules.lead, custom=[Field("UF_SIZE", "integer")])
+            >>> spread = attrs.evolve(rules, lead=lead).spread_field("UF_SIZE", into={"deal": NEW})
+            >>> [(change.kind, change.field.id) for change in spread.schema_changes]
+            [('deal', 'UF_SIZE')]
+        """
+        place = f"spread of {source}"
+        own = {field.id: field for field in self.lead.custom}
+        if source not in own:
+            raise DefinitionError([unknown("custom field", source, own, place)])
+        field = own[source]
+        mistakes = list(self._spread_mistakes(field, into, place))
+        if mistakes:
+            raise DefinitionError(mistakes)
+        added = {kind for kind, target in into.items() if target is NEW}
+        mappings = [
+            FieldMapping(source, kind, source if isinstance(target, Placement) else target)
+            for kind, target in into.items()
+        ]
+        rules = attrs.evolve(
+            self,
+            kinds=[
+                attrs.evolve(kind, custom=[*kind.custom, field]) if kind.id in added else kind
+                for kind in self.kinds
+            ],
+            mappings=[*self.mappings, *(mappings or [FieldMapping.leave(source)])],
+            transforms=dict(self.transforms),
+        )
+        changes = [CreateField(kind=kind, field=field) for kind in into if kind in added]
+        return Spread(rules=rules, schema_changes=tuple(changes))
+
+    def _spread_mistakes(
+        self, field: Field, into: Mapping[str, str | Placement], place: str
+    ) -> Iterator[Problem]:
+        if self.decides_on(field.id):
+            yield mistake("decided_already", place, name=field.id)
+        for name, target in into.items():
+            kind = self.kind(name)
+            if kind is None:
+                yield unknown("kind", name, self._kinds_by_id, place)
+            elif isinstance(target, Placement):
+                if field.id in kind.members:
+                    yield mistake("duplicate", place, what=f"field of {name}", name=field.id)
+            elif target not in kind.members:
+                yield unknown(f"field of {name}", target, kind.members, place)
+            elif not kind.members[target].fits(field):
+                why = f"{kind.members[target].type.value} against {field.type.value}"
+                yield mistake("does_not_fit", place, name=target, other=field.id, why=why)
+
+
+def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
+    yield from _kind_mistakes(rules)
+    yield from _pipeline_mistakes(rules)
+    for mapping in rules.mappings:
+        yield from _mapping_mistakes(rules, mapping)
+    yield from _clashes(rules.mappings)
+    for role in rules.policy.roles:
+        for grant in role.grants:
+            if grant.kind not in {ANY_KIND, rules.lead.id, *(kind.id for kind in rules.kinds)}:
+                ids = [rules.lead.id, *(kind.id for kind in rules.kinds)]
+                yield unknown("kind", grant.kind, ids, f"role {role.id}")
+    for name, transform in rules.transforms:
+        if name in TRANSFORMS:
+            yield mistake("duplicate", "transforms", what="transform", name=name)
+        if "<" in getattr(transform, "__qualname__", ""):
+            yield mistake("lambda", "transforms", name=name)
+
+
+def _kind_mistakes(rules: ConversionRules) -> Iterator[Problem]:
+    lead, everything = rules.lead, (rules.lead, *rules.kinds)
+    ids = [kind.id for kind in everything]
+    yield from twice("kind", ids, "kinds")
+    if lead.cls is not Lead:
+        yield mistake("lead_class", f"kind {lead.id}")
+    if ANY_KIND in ids:
+        yield mistake("reserved_id", "kinds", name=ANY_KIND)
+    classes = {kind.cls for kind in everything if kind.cls is not None}
+    for cls in sorted(classes, key=lambda cls: cls.__qualname__):
+        names = [kind.id for kind in everything if kind.cls is cls]
+        if len(names) > 1:
+            yield mistake("shared_class", "kinds", names=names, class_name=cls.__qualname__)
+    for kind in everything:
+        for name, field in kind.members.items():
+            if field.to is not None and field.to not in ids:
+                yield unknown("kind", field.to, ids, f"field {kind.id}.{name}")
+    for kind in rules.kinds:
+        back = kind.members.get(kind.converted_from or "")
+        if back is None or back.to != lead.id:
+            yield mistake("no_back_pointer", f"kind {kind.id}")
+        elif not back.multiple:
+            yield mistake("single_back_pointer", f"kind {kind.id}", name=kind.converted_from)
+    _, circle = _ordered(rules.kinds)
+    if circle:
+        yield mistake("cycle", "kinds", names=circle)
+
+
+def _ordered(kinds: tuple[Kind, ...]) -> tuple[list[str], list[str]]:
+    """Return the ids in dependency order, and those that no order can hold.
+
+    A kind that refers to itself is no circle: a company may have a parent company.
+    """
+    ids = {kind.id for kind in kinds}
+    needs = {
+        kind.id: {field.to for field in kind.references.values() if field.to in ids - {kind.id}}
+        for kind in kinds
+    }
+    order: list[str] = []
+    while ready := [id_ for id_ in needs if id_ not in order and needs[id_] <= set(order)]:
+        order.append(ready[0])
+    return order, [id_ for id_ in needs if id_ not in order]
+
+
+def _pipeline_mistakes(rules: ConversionRules) -> Iterator[Problem]:
+    everything = (rules.lead, *rules.kinds)
+    ids = [kind.id for kind in everything]
+    for pipeline in rules.pipelines:
+        if pipeline.kind not in ids:
+            yield unknown("kind", pipeline.kind, ids, f"pipeline {pipeline.id}")
+    for kind in everything:
+        place = f"kind {kind.id}"
+        own = rules.pipelines_of(kind.id)
+        defaults = sum(pipeline.default for pipeline in own)
+        yield from twice("pipeline", [pipeline.id for pipeline in own], place)
+        if own and kind.stage is None:
+            yield mistake("no_stages", place, name=kind.id)
+        if kind.stage is not None and not own:
+            yield mistake("no_pipeline", place, name=kind.id)
+        if len(own) > 1 and (kind is rules.lead or kind.pipeline is None):
+            yield mistake("one_pipeline", place, name=kind.id, count=len(own))
+        elif defaults > 1 or (len(own) > 1 and not defaults):
+            yield mistake("one_default", place, name=kind.id, count=len(own), defaults=defaults)
+    for pipeline in rules.pipelines_of(rules.lead.id):
+        count = len(pipeline.in_role(StageRole.SUCCESS))
+        if count != 1:
+            yield mistake("one_success", f"pipeline {pipeline.id}", count=count)
+
+
+def _mapping_mistakes(rules: ConversionRules, mapping: FieldMapping) -> Iterator[Problem]:
+    place = f"mapping {mapping}"
+    for source in mapping.sources:
+        if source not in rules.lead.members:
+            yield unknown(f"field of {rules.lead.id}", source, rules.lead.members, place)
+    transforms = rules.transforms_by_name()
+    if mapping.transform is not None and mapping.transform not in transforms:
+        yield unknown("transform", mapping.transform, transforms, place)
+    if mapping.kind is None or mapping.target is None:
+        return
+    kind = rules.kind(mapping.kind)
+    if kind is None:
+        yield unknown("kind", mapping.kind, [kind.id for kind in rules.kinds], place)
+    elif mapping.target not in kind.members:
+        yield unknown(f"field of {kind.id}", mapping.target, kind.members, place)
+    elif mapping.target == kind.converted_from:
+        yield mistake("unmappable", place, name=f"{kind.id}.{mapping.target}")
+    elif not is_empty(mapping.constant):
+        yield from _constant_mistakes(rules, kind, kind.members[mapping.target], mapping)
+
+
+def _constant_mistakes(
+    rules: ConversionRules, kind: Kind, field: Field, mapping: FieldMapping
+) -> Iterator[Problem]:
+    place = f"mapping {mapping}"
+    try:
+        value = field.accept(mapping.constant)
+    except MisfitError as misfit:
+        yield mistake("bad_default", place, why=misfit.code)
+        return
+    pipelines = rules.pipelines_of(kind.id)
+    if field.id == kind.pipeline and value not in [pipeline.id for pipeline in pipelines]:
+        yield unknown("pipeline", str(value), [pipeline.id for pipeline in pipelines], place)
+    stages = [stage.id for pipeline in pipelines for stage in pipeline.stages]
+    if field.id == kind.stage and value not in stages:
+        yield unknown("stage", str(value), stages, place)
+
+
+def _clashes(mappings: tuple[FieldMapping, ...]) -> Iterator[Problem]:
+    left = {mapping.source for mapping in mappings if mapping.leaves_behind}
+    for name in sorted({m.source for m in mappings if m.source in left and not m.leaves_behind} - {None}, key=str):
+        yield mistake("decided_twice", "mappings", name=name)
+    targets = [(mapping.kind, mapping.target) for mapping in mappings if mapping.kind is not None]
+    for kind, target in sorted({one for one in targets if targets.count(one) > 1}, key=str):
+        names = [m.source or "constant" for m in mappings if (m.kind, m.target) == (kind, target)]
+        yield mistake("two_mappings", "mappings", names=names, name=f"{kind}.{target}")

@@ -1,0 +1,101 @@
+"""What is asked for: the targets of a conversion, and what only a store can know."""
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+from attrs import validators
+
+from leadconvert.records import Record
+from leadconvert.values import FrozenMap, Ref
+
+
+__all__ = ["Create", "Known", "Target", "Wanted", "targets_of"]
+
+
+@attrs.frozen
+class Target:
+    """One thing to convert into: a kind, and values for what no mapping can know.
+
+    Example:
+        >>> from leadconvert import Create, Target
+        >>> isinstance(Create("deal"), Target)
+        True
+    """
+
+    kind: str = attrs.field(validator=validators.instance_of(str))
+    values: Mapping[str, object] = attrs.field(factory=FrozenMap, kw_only=True, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "values", FrozenMap(self.values))
+
+
+@attrs.frozen
+class Create(Target):
+    """A new record of *kind*, under *id* if given, else under one derived from the lead's.
+
+    A value supplied wins over any mapping; a supplied None stays empty.
+
+    Raises:
+        TypeError: a value could change later, such as an object of one's own class.
+
+    Example:
+        >>> from datetime import date
+        >>> from leadconvert import Create
+        >>> Create("deal", values={"close_date": date(2027, 1, 31)}).kind
+        'deal'
+    """
+
+    id: str | None = attrs.field(
+        default=None, validator=validators.optional(validators.instance_of(str)), kw_only=True
+    )
+
+
+def targets_of(into: Iterable[str | Target]) -> tuple[Target, ...]:
+    """Return what is asked for as targets; a plain name is short for a new record of that kind.
+
+    Raises:
+        TypeError: *into* is one name or one target instead of a list of them.
+
+    Example:
+        >>> from leadconvert.targets import targets_of
+        >>> targets_of(["contact", "deal"])[1].kind
+        'deal'
+    """
+    if isinstance(into, str | Target):
+        raise TypeError("into= is a list of kinds or targets: write [...] around it")
+    found: list[Target] = []
+    for one in into:
+        if not isinstance(one, str | Target):
+            raise TypeError(f"into= holds a {type(one).__name__}, which is no kind and no target")
+        found.append(Create(one) if isinstance(one, str) else one)
+    return tuple(found)
+
+
+def _records(values: Iterable[Record]) -> tuple[Record, ...]:
+    return tuple(values)
+
+
+@attrs.frozen(kw_only=True)
+class Known:
+    """What the store knows and a decision needs: the records that `wanted` asked for.
+
+    Example:
+        >>> from leadconvert import Company, Known
+        >>> len(Known(records=[Company(id="CO-9", name="Analytical Engines")]).records)
+        1
+    """
+
+    records: tuple[Record, ...] = attrs.field(default=(), converter=_records)
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """What a store is to load before deciding: the records referred to.
+
+    Example:
+        >>> from leadconvert import Ref, Wanted
+        >>> Wanted(refs=(Ref("company", "CO-9"),)).refs[0].id
+        'CO-9'
+    """
+
+    refs: tuple[Ref, ...] = ()

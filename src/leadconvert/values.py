@@ -1,0 +1,359 @@
+"""Plain values that records are made of, and the one canonical form of any of them."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from types import FunctionType
+from typing import TypeVar, final
+
+import attrs
+from attrs import validators
+
+
+__all__ = [
+    "Address",
+    "Channel",
+    "FrozenMap",
+    "Product",
+    "Ref",
+    "aware",
+    "canonical",
+    "digest",
+    "freeze",
+    "is_empty",
+    "money",
+    "texts",
+]
+
+V_co = TypeVar("V_co", covariant=True)
+
+
+@final
+class FrozenMap(Mapping[str, V_co]):
+    """A mapping that never changes: hashable, picklable, equal whatever the order of its keys.
+
+    Values are frozen on the way in, so a list handed over and changed later changes nothing here.
+
+    Raises:
+        TypeError: a key is not text, or a value is of a kind that could change later.
+
+    Example:
+        >>> from leadconvert import FrozenMap
+        >>> FrozenMap({"a": [1, 2], "b": 3}) == FrozenMap({"b": 3, "a": (1, 2)})
+        True
+    """
+
+    __slots__ = ("_items",)
+    _items: dict[str, V_co]
+
+    def __init__(self, items: Mapping[str, V_co] | Iterable[tuple[str, V_co]] = (), /) -> None:
+        pairs = dict(items)
+        for key in pairs:
+            if not isinstance(key, str):
+                raise TypeError(f"a key must be text, not {type(key).__name__}")
+        frozen = {key: freeze(value) for key, value in pairs.items()}
+        object.__setattr__(self, "_items", frozen)
+
+    def __getitem__(self, key: str) -> V_co:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a FrozenMap cannot be changed")
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Mapping):
+            return self._items == dict(other)
+        return NotImplemented
+
+    def __repr__(self) -> str:
+        return f"FrozenMap({self._items!r})"
+
+    def __reduce__(self) -> tuple[type["FrozenMap[V_co]"], tuple[dict[str, V_co]]]:
+        return FrozenMap, (dict(self._items),)
+
+
+def texts(values: Iterable[str]) -> tuple[str, ...]:
+    """Return *values* as a tuple of texts, refusing one text where a list of them belongs.
+
+    Raises:
+        TypeError: *values* is a text itself, or holds something that is not text.
+
+    Example:
+        >>> from leadconvert.values import texts
+        >>> texts(["a", "b"])
+        ('a', 'b')
+    """
+    if isinstance(values, str):
+        raise TypeError("a list of texts is needed here, not one text: write [...] around it")
+    found = tuple(values)
+    for value in found:
+        if not isinstance(value, str):
+            raise TypeError(f"a list of texts is needed here, it holds a {type(value).__name__}")
+    return found
+
+
+def aware(moment: datetime) -> datetime:
+    """Return *moment* unchanged if it says its time zone.
+
+    Raises:
+        TypeError: *moment* is not a datetime.
+        ValueError: *moment* is naive.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert.values import aware
+        >>> aware(datetime(2027, 1, 31, 12, 0, tzinfo=UTC)).isoformat()
+        '2027-01-31T12:00:00+00:00'
+    """
+    if not isinstance(moment, datetime):
+        raise TypeError(f"a datetime is needed here, not {type(moment).__name__}")
+    if moment.utcoffset() is None:
+        raise ValueError("a moment needs a time zone: datetime(..., tzinfo=UTC)")
+    return moment
+
+
+def money(amount: Decimal | int) -> Decimal:
+    """Return *amount* as an exact, finite Decimal.
+
+    Raises:
+        TypeError: *amount* is neither Decimal nor int (a float is not exact).
+        ValueError: *amount* is NaN or infinite.
+
+    Example:
+        >>> from leadconvert.values import money
+        >>> money(5000)
+        Decimal('5000')
+    """
+    if isinstance(amount, bool) or not isinstance(amount, Decimal | int):
+        raise TypeError(f"an amount is a Decimal or an int, not {type(amount).__name__}")
+    exact = Decimal(amount)
+    if not exact.is_finite():
+        raise ValueError("an amount must be finite")
+    return exact
+
+
+_maybe_text = validators.optional(validators.instance_of(str))
+
+
+@attrs.frozen
+class Ref:
+    """Points at one record: its kind and its id.
+
+    *provisional* says that the id was made by a conversion and that no store has confirmed it yet.
+
+    Example:
+        >>> from leadconvert import Ref
+        >>> str(Ref("deal", "D-5"))
+        'deal D-5'
+    """
+
+    kind: str = attrs.field(validator=validators.instance_of(str))
+    id: str = attrs.field(validator=validators.instance_of(str))
+    provisional: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+@attrs.frozen
+class Channel:
+    """One phone number, e-mail address, website or messenger, and what it is used for.
+
+    Example:
+        >>> from leadconvert import Channel
+        >>> Channel("ada@example.com", "work").use
+        'work'
+    """
+
+    value: str = attrs.field(validator=validators.instance_of(str))
+    use: str | None = attrs.field(default=None, validator=_maybe_text)
+
+
+@attrs.frozen(kw_only=True)
+class Address:
+    """A postal address in parts; every part is text or None.
+
+    Example:
+        >>> from leadconvert import Address
+        >>> Address(city="London", country_code="GB").city
+        'London'
+    """
+
+    street: str | None = attrs.field(default=None, validator=_maybe_text)
+    street_2: str | None = attrs.field(default=None, validator=_maybe_text)
+    city: str | None = attrs.field(default=None, validator=_maybe_text)
+    postal_code: str | None = attrs.field(default=None, validator=_maybe_text)
+    region: str | None = attrs.field(default=None, validator=_maybe_text)
+    province: str | None = attrs.field(default=None, validator=_maybe_text)
+    country: str | None = attrs.field(default=None, validator=_maybe_text)
+    #: ISO 3166-1 alpha-2, where it is known.
+    country_code: str | None = attrs.field(default=None, validator=_maybe_text)
+
+
+@attrs.frozen(kw_only=True)
+class Product:
+    """One product line: *quantity* times *price*, the price of one in the record's currency.
+
+    Raises:
+        TypeError: price or quantity is a float.
+        ValueError: price or quantity is NaN or infinite.
+
+    Example:
+        >>> from decimal import Decimal
+        >>> from leadconvert import Product
+        >>> Product(name="Difference engine", price=Decimal("99.50"), quantity=2).quantity
+        Decimal('2')
+    """
+
+    name: str = attrs.field(validator=validators.instance_of(str))
+    price: Decimal = attrs.field(converter=money)
+    quantity: Decimal = attrs.field(default=Decimal(1), converter=money)
+    product_id: str | None = attrs.field(default=None, validator=_maybe_text)
+    #: Part of the price in percent, 0 to 100.
+    tax_percent: Decimal | None = attrs.field(
+        default=None, converter=attrs.converters.optional(money)
+    )
+
+
+def freeze(value: object) -> object:
+    """Return *value* in a form that cannot change: lists become tuples, mappings FrozenMaps.
+
+    Raises:
+        TypeError: *value* is of a type that could change later, or has no order (a set).
+
+    Example:
+        >>> from leadconvert.values import freeze
+        >>> freeze(["a", ["b"]])
+        ('a', ('b',))
+    """
+    if isinstance(value, list | tuple):
+        return tuple(freeze(item) for item in value)
+    if isinstance(value, FrozenMap):
+        return value
+    if isinstance(value, Mapping):
+        return FrozenMap(value)
+    if value is None or isinstance(value, str | int | float | Decimal | date) or _is_frozen(value):
+        return value
+    raise TypeError(
+        f"a {type(value).__name__} is no plain value: use text, numbers, dates, lists, mappings"
+        " or the library's own values"
+    )
+
+
+def _is_frozen(value: object) -> bool:
+    return attrs.has(type(value)) and type(value).__hash__ is not None
+
+
+def is_empty(value: object) -> bool:
+    """Tell whether *value* says nothing: None, blank text, or a collection of nothing else.
+
+    Zero, False and ``Decimal("0.00")`` are values.
+
+    Example:
+        >>> from leadconvert.values import is_empty
+        >>> is_empty("  "), is_empty(()), is_empty(0), is_empty(False)
+        (True, True, False, False)
+    """
+    match value:
+        case None:
+            return True
+        case str():
+            return not value.strip()
+        case tuple():
+            return all(map(is_empty, value))
+        case Mapping():
+            return all(map(is_empty, value.values()))
+        case Channel():
+            return is_empty(value.value)
+        case Address():
+            return all(map(is_empty, attrs.astuple(value)))
+        case _:
+            return False
+
+
+def canonical(value: object) -> bytes:
+    """Return the one byte string that stands for a plain *value*, on every machine and version.
+
+    Equal values have equal bytes: the order of keys, the zone a moment is told in and the
+    trailing zeros of a Decimal make no difference.
+
+    Example:
+        >>> from decimal import Decimal
+        >>> from leadconvert.values import canonical
+        >>> canonical({"b": Decimal("1.50"), "a": 0}) == canonical({"a": 0, "b": Decimal("1.5")})
+        True
+    """
+    return ascii(_shape(value)).encode()
+
+
+def digest(value: object) -> str:
+    """Return 32 hexadecimal digits that stand for a plain *value* (SHA-256, its first half).
+
+    Example:
+        >>> len(digest("x"))
+        32
+    """
+    return hashlib.sha256(canonical(value)).hexdigest()[:32]
+
+
+def _shape(value: object) -> object:  # noqa: PLR0911 - one line per type is the clearest table
+    match value:
+        case None:
+            return ()
+        case bool():
+            return ("bool", int(value))
+        case str():
+            return ("text", str(value))
+        case int():
+            return ("int", hex(value))  # no limit on digits, unlike str()
+        case float():
+            return ("float", repr(value))
+        case Decimal():
+            return ("decimal", *_decimal_shape(value))
+        case datetime():
+            return ("moment", *_moment_shape(value))
+        case date():
+            return ("day", value.isoformat())
+        case tuple() | list():
+            return ("list", *map(_shape, value))
+        case frozenset():
+            return ("set", *sorted(map(_shape, value), key=repr))
+        case Mapping():
+            return ("map", *sorted((str(key), _shape(item)) for key, item in value.items()))
+        case type() | FunctionType():
+            return ("name", value.__module__, value.__qualname__)
+        case _:
+            return (type(value).__name__, *_attribute_shapes(value))
+
+
+def _attribute_shapes(value: object) -> Iterator[object]:
+    for attribute in attrs.fields(type(value)):
+        if attribute.eq:
+            yield attribute.name, _shape(getattr(value, attribute.name))
+
+
+def _moment_shape(value: datetime) -> tuple[object, ...]:
+    offset = value.utcoffset()
+    told = value.replace(tzinfo=None) - datetime.min  # a difference, since UTC may be out of range
+    if offset is None:
+        return ("naive", repr(told))
+    return (repr(told - offset),)
+
+
+def _decimal_shape(value: Decimal) -> tuple[object, ...]:
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        return (str(value),)
+    text = "".join(map(str, digits)).lstrip("0")
+    shown = text.rstrip("0")
+    return (sign, shown, exponent + len(text) - len(shown)) if shown else (0, "", 0)

@@ -1,0 +1,168 @@
+"""What each code of a problem says in English: what is wrong, and the way out."""
+
+from collections.abc import Mapping
+from typing import Final
+
+
+__all__ = ["SENTENCES"]
+
+#: code -> what is wrong, and the way out. The braces hold names of a problem's plain facts.
+SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
+    # access
+    "no_grant": (
+        "{actor} may not {action} {kind}: no role of theirs permits it",
+        "ask for a role that may, or leave it out",
+    ),
+    "out_of_scope": (
+        "{actor} may not {action} this {kind}: their permission reaches {scopes} only",
+        "ask for a wider permission, or choose another owner",
+    ),
+    # the lead
+    "converted": (
+        "the lead is converted already, into {became}",
+        "work with those records",
+    ),
+    "in_success_stage": (
+        "the lead stands in the success stage {stage!r}, so it counts as converted",
+        "work with the records it became",
+    ),
+    "in_failure_stage": (
+        "the lead stands in the failure stage {stage!r}",
+        "move it back to a stage in process first",
+    ),
+    "unknown_stage": (
+        "the lead stands in {stage!r}, which pipeline {pipeline!r} does not have{hint}",
+        "correct the stage, or add it to the rules",
+    ),
+    # targets
+    "no_targets": ("nothing to convert into was chosen", "choose among {kinds}"),
+    "unknown_kind": ("there is no kind {wanted!r} to convert into{hint}", "choose among {kinds}"),
+    "duplicate_id": (
+        "two records of kind {kind} would have the id {id!r}",
+        "give each target its own id",
+    ),
+    # fields
+    "required": ("{kind} needs {label}", "supply it in values="),
+    "any_required": ("{kind} needs one of {labels}", "supply one in values="),
+    "currency_required": (
+        "{kind} has an amount in {amount_label} but no currency",
+        "supply {label} in values=",
+    ),
+    "unknown_field": (
+        "{kind} has no field {field!r}{hint}",
+        "correct the name, or add the field to the kind",
+    ),
+    "reserved_field": (
+        "{kind}.{field} is set by the conversion itself",
+        "leave it out of values=",
+    ),
+    "wrong_type": (
+        "{kind}.{field} takes {expected}, not a value of type {given}",
+        "correct the value",
+    ),
+    "too_long": (
+        "{kind}.{field} takes {max_length} characters, the value has {length}",
+        "shorten it",
+    ),
+    "unknown_option": (
+        "{kind}.{field} has no option such as the given one, only {options}",
+        "choose among them, or map the value with values={{...}}",
+    ),
+    "several_values": (
+        "{kind}.{field} takes one value, not {count}",
+        "map it with transform='first' or 'join', or supply one value",
+    ),
+    "not_finite": ("{kind}.{field} takes a finite number", "correct the value"),
+    "naive_moment": (
+        "{kind}.{field} takes a moment that says its time zone",
+        "give it one: datetime(..., tzinfo=UTC)",
+    ),
+    "unknown_record": (
+        "{kind}.{field} points at a {to} that was not handed over in known=",
+        "load what wanted() lists, or point at another record",
+    ),
+    "unknown_pipeline": ("{kind} has no pipeline as given{hint}", "choose among {pipelines}"),
+    "unknown_target_stage": (
+        "pipeline {pipeline!r} has no stage as given{hint}",
+        "choose among {stages}",
+    ),
+    "transform_failed": (
+        "transform {transform!r} could not turn {source} into {kind}.{field} ({error})",
+        "supply the value in values=, or correct the lead",
+    ),
+    "constructor_failed": (
+        "the class of kind {kind} refused its values ({error})",
+        "supply values it accepts",
+    ),
+    # carry=
+    "carry_unknown_source": (
+        "carry= names {source!r}, which is no custom field of the lead{hint}",
+        "correct the name",
+    ),
+    "carry_unknown_kind": (
+        "carry= sends {source} to {wanted!r}, which is no kind{hint}",
+        "choose among {kinds}",
+    ),
+    "carry_not_asked": (
+        "carry= names {source}, which a mapping has decided on already",
+        "change the rules, or leave it out",
+    ),
+    "carry_conflict": (
+        "carry= sends {source} to {kind}.{field}, which another field fills already",
+        "choose another field",
+    ),
+    # definitions
+    "duplicate": ("{what} {name!r} stands twice", "remove or rename one"),
+    "unknown": ("there is no {what} {name!r}{hint}", "correct the name"),
+    "blank_id": ("a {what} needs an id that is not blank", "give it one"),
+    "reserved_id": ("{name!r} has a meaning of its own", "choose another id"),
+    "no_options": ("an enumeration needs options", "give it options=[...]"),
+    "misplaced": ("{what} says nothing about a field of type {type}", "leave it out"),
+    "bad_default": ("the default does not fit: {why}", "correct it"),
+    "bad_length": ("max_length must be 1 or more", "correct it"),
+    "no_kind_of_reference": ("a reference needs the kind it points at", "give it to='...'"),
+    "not_attrs": ("{name} is no attrs class", "decorate it with @attrs.frozen"),
+    "not_frozen": ("{name} is not frozen", "decorate it with @attrs.frozen"),
+    "no_member": ("{name} has no attribute {member!r}", "add it"),
+    "no_type": (
+        "nothing says what a value of {name!r} is",
+        "describe it with Field({name!r}, ...)",
+    ),
+    "custom_is_standard": (
+        "{name!r} is an attribute of the class",
+        "describe it in fields=, not in custom=",
+    ),
+    "no_back_pointer": (
+        "nothing points back at the lead",
+        "add a multiple reference to the lead's kind, and name it in converted_from=",
+    ),
+    "single_back_pointer": (
+        "{name!r} points back at one lead only",
+        "make it multiple: a record may come from several leads",
+    ),
+    "lead_class": ("the class of the leads is not leadconvert.Lead", "use fields.LEAD, refined"),
+    "shared_class": ("kinds {names} share the class {class_name}", "give each kind its own class"),
+    "cycle": ("kinds refer to each other in a circle: {names}", "remove one of the references"),
+    "one_success": (
+        "a lead's pipeline has exactly one success stage, this one has {count}",
+        "mark one stage as success",
+    ),
+    "no_process": ("a pipeline needs a stage in process", "add one"),
+    "one_pipeline": ("kind {name!r} needs exactly one pipeline, it has {count}", "keep one"),
+    "no_pipeline": ("kind {name!r} has stages but no pipeline", "add one"),
+    "no_stages": ("kind {name!r} has no stage field, yet a pipeline", "name it in stage="),
+    "one_default": (
+        "kind {name!r} has {count} pipelines and {defaults} defaults",
+        "mark one pipeline as default",
+    ),
+    "two_mappings": (
+        "{names} are both mapped to {name}",
+        "make one the fallback of the other",
+    ),
+    "decided_twice": ("{name} is mapped and left behind as well", "keep one of the two"),
+    "unmappable": ("{name} is set by the conversion itself", "remove the mapping"),
+    "incomplete_mapping": ("a mapping has {what}", "correct it"),
+    "lambda": ("transform {name!r} is a lambda or a local function", "define it in a module"),
+    "does_not_fit": ("{name} does not fit {other}: {why}", "choose a field of the same type"),
+    "decided_already": ("{name} is decided on by a mapping already", "remove that mapping first"),
+}
