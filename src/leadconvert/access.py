@@ -14,7 +14,17 @@ from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
 from leadconvert.values import is_empty, texts
 
 
-__all__ = ["ANY_KIND", "AccessRequest", "Action", "Actor", "Decision", "Grant", "Policy", "Role", "Scope"]
+__all__ = [
+    "ANY_KIND",
+    "AccessRequest",
+    "Action",
+    "Actor",
+    "Decision",
+    "Grant",
+    "Policy",
+    "Role",
+    "Scope",
+]
 
 #: In a grant: every kind.
 ANY_KIND: Final = "*"

@@ -150,9 +150,8 @@ def bind(value: object, stored: Mapping[Ref, Ref]) -> object:
         case Mapping():
             return FrozenMap({name: bind(item, stored) for name, item in value.items()})
         case Conversion():
-            return attrs.evolve(
-                value, targets=[stored.get(target, target) for target in value.targets]
-            )
+            targets = [stored.get(target, target) for target in value.targets]
+            return attrs.evolve(value, targets=targets)
         case _:
             return value
 

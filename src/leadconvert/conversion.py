@@ -49,9 +49,7 @@ def convert(  # noqa: PLR0913 - as plan()
         >>> result.deal.contact_ids == (result.contact.id,)
         True
     """
-    decided = plan(
-        lead, into, rules=rules, actor=actor, at=at, known=known, carry=carry, key=key
-    )
+    decided = plan(lead, into, rules=rules, actor=actor, at=at, known=known, carry=carry, key=key)
     return decided.result()
 
 

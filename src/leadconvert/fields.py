@@ -5,17 +5,26 @@ checked, and where nothing is lost brought into form, by `Field.accept` alone.
 """
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, Union, get_args, get_origin, get_type_hints
+from typing import Final, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
 from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
 from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
-from leadconvert.values import Address, Channel, FrozenMap, Product, freeze, is_empty, texts
+from leadconvert.values import (
+    Address,
+    Channel,
+    FrozenMap,
+    Product,
+    attributes,
+    freeze,
+    is_empty,
+    texts,
+)
 
 
 __all__ = [
@@ -267,7 +276,10 @@ class Field:
             self.type is source.type
             and self.to == source.to
             and (self.multiple or not source.multiple)
-            and (self.max_length is None or (source.max_length or self.max_length + 1) <= self.max_length)
+            and (
+                self.max_length is None
+                or (source.max_length is not None and source.max_length <= self.max_length)
+            )
             and {option.id for option in source.options} <= {option.id for option in self.options}
         )
 
@@ -341,7 +353,12 @@ class Kind:
             for name, field in members.items()
             if field is None and self._needs(name)
         )
-        parts = (self.owner, self.pipeline, self.stage, *(name for group in self.any_of for name in group))
+        parts = (
+            self.owner,
+            self.pipeline,
+            self.stage,
+            *(name for group in self.any_of for name in group),
+        )
         mistakes += (
             unknown("field", name, described, place)
             for name in parts
@@ -366,19 +383,20 @@ class Kind:
             return {}
         hints = get_type_hints(self.cls)
         found: dict[str, Field | None] = {}
-        for attribute in attrs.fields(self.cls):
+        own = attributes(self.cls)
+        for attribute in own.values():
             if attribute.init and attribute.name not in _IDENTITY:
                 found[attribute.name] = _described(attribute, hints[attribute.name])
         mistakes += (
             mistake("no_member", place, name=name, member=member)
             for member in _IDENTITY
-            if not any(attribute.name == member for attribute in attrs.fields(self.cls))
+            if member not in own
         )
         return found
 
     def _needs(self, name: str) -> bool:
-        attributes = {} if self.cls is None else attrs.fields_dict(self.cls)
-        return name in attributes and attributes[name].default is attrs.NOTHING
+        own = {} if self.cls is None else attributes(self.cls)
+        return name in own and own[name].default is attrs.NOTHING
 
     @property
     def references(self) -> Mapping[str, Field]:
@@ -417,10 +435,13 @@ class Kind:
         """
         if self.cls is None:
             return GenericRecord(kind=self.id, id=id, custom=values)
-        attributes = attrs.fields_dict(self.cls)
-        arguments = {attributes[name].alias: value for name, value in values.items() if name in attributes}
-        custom = {name: value for name, value in values.items() if name not in attributes}
-        return self.cls(id=id, custom=custom, **arguments)
+        own = attributes(self.cls)
+        arguments = {
+            own[name].alias or name: value for name, value in values.items() if name in own
+        }
+        custom = {name: value for name, value in values.items() if name not in own}
+        made = cast("Callable[..., Record]", self.cls)
+        return made(id=id, custom=custom, **arguments)
 
 
 _IDENTITY: Final = ("id", "revision", "custom")
@@ -434,17 +455,19 @@ def _described(attribute: "attrs.Attribute[object]", hint: object) -> Field | No
         optional = len(some) < len(get_args(hint))
         [hint] = some if len(some) == 1 else [None]
     multiple = get_origin(hint) is tuple and get_args(hint)[1:] == (Ellipsis,)
-    type_ = _DERIVED.get(get_args(hint)[0] if multiple else hint)
+    one: object = get_args(hint)[0] if multiple else hint
+    type_ = _DERIVED.get(one) if isinstance(one, type) else None
     if type_ is None:
         return None
-    has_default = attribute.default is not attrs.NOTHING
-    is_plain = has_default and not isinstance(attribute.default, attrs.Factory)
+    default = attribute.default
+    has_default = default is not attrs.NOTHING
+    is_made = isinstance(default, cast("type", attrs.Factory))
     return Field(
         attribute.name,
         type_,
         multiple=multiple,
         required=not (has_default or optional),
-        default=(attribute.default or None) if is_plain else None,
+        default=None if is_made or default in (attrs.NOTHING, ()) else default,
     )
 
 
@@ -454,7 +477,9 @@ def _channels(**types_of: str) -> list[Field]:
 
 _CHANNELS = _channels(phones="phone", emails="email", websites="url", messengers="messenger")
 _COMPANY_ID = Field("company_id", FieldType.REFERENCE, to="company")
-_CONTACT_IDS = Field("contact_ids", FieldType.REFERENCE, to="contact", multiple=True, label="Contacts")
+_CONTACT_IDS = Field(
+    "contact_ids", FieldType.REFERENCE, to="contact", multiple=True, label="Contacts"
+)
 _AMOUNT = Field("amount", FieldType.MONEY)
 _BACK = Field("converted_from", FieldType.REFERENCE, to="lead", multiple=True)
 

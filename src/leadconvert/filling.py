@@ -94,8 +94,10 @@ class Filler:
             accepted = field.accept(None if is_empty(value) else value)
         except MisfitError as misfit:
             self.refuse(misfit.code, field.id, misfit.params)
-            refused = {Outcome.CARRIED: Outcome.REFUSED}
-            self.rows += (row._replace(outcome=refused.get(row.outcome, row.outcome)) for row in rows)
+            self.rows += (
+                row._replace(outcome=Outcome.REFUSED) if row.outcome == Outcome.CARRIED else row
+                for row in rows
+            )
             return None
         self.rows += rows
         return accepted
@@ -108,7 +110,10 @@ class Filler:
         made = self.made.get(field.to or "", ()) if is_reference else ()
         if field.id in self.supplied:
             supplied = Row(None, where, Outcome.SUPPLIED, None, None)
-            return self.supplied[field.id], [supplied, *_overridden(sources, where, mapping, "supplied")]
+            return self.supplied[field.id], [
+                supplied,
+                *_overridden(sources, where, mapping, "supplied"),
+            ]
         linked = [Row(None, where, Outcome.LINKED, None, None)] if made else []
         if made and not field.multiple:
             return made[0], [*linked, *_overridden(sources, where, mapping, "made_here")]

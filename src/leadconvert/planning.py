@@ -192,7 +192,12 @@ class _Planner:
         parts = (kind.owner, kind.pipeline, kind.stage)
         owner, pipeline, stage = (_text(kind.read(record, part)) for part in parts)
         return AccessRequest(
-            action=action, kind=kind.id, id=record.id, owner_id=owner, pipeline=pipeline, stage=stage
+            action=action,
+            kind=kind.id,
+            id=record.id,
+            owner_id=owner,
+            pipeline=pipeline,
+            stage=stage,
         )
 
     def _decided(self, request: AccessRequest) -> Decision:
@@ -393,7 +398,9 @@ class _Planner:
             pipeline = next((one for one in pipelines if one.id == asked), None)
         elif kind.pipeline is not None:
             filler.values[kind.pipeline] = ids[0]
-            filler.rows.append(Row(None, f"{filler.name}.{kind.pipeline}", Outcome.DEFAULT, None, None))
+            filler.rows.append(
+                Row(None, f"{filler.name}.{kind.pipeline}", Outcome.DEFAULT, None, None)
+            )
         if pipeline is None:
             facts = {"pipelines": ids, **did_you_mean(str(asked), ids)}
             filler.refuse("unknown_pipeline", str(kind.pipeline), facts)
@@ -402,7 +409,9 @@ class _Planner:
         stages = [one.id for one in pipeline.stages]
         if stage is None:
             filler.values[kind.stage] = pipeline.first.id
-            filler.rows.append(Row(None, f"{filler.name}.{kind.stage}", Outcome.DEFAULT, None, None))
+            filler.rows.append(
+                Row(None, f"{filler.name}.{kind.stage}", Outcome.DEFAULT, None, None)
+            )
         elif stage not in stages:
             facts = {"pipeline": pipeline.id, "stages": stages, **did_you_mean(stage, stages)}
             filler.refuse("unknown_target_stage", kind.stage, facts)
@@ -455,9 +464,7 @@ class _Planner:
         values, members = filler.values, kind.members
 
         def missing(code: str, name: str, **facts: object) -> None:
-            self._problem(
-                Cause.MISSING, code, target=index, kind=kind.id, field=name, params=facts
-            )
+            self._problem(Cause.MISSING, code, target=index, kind=kind.id, field=name, params=facts)
 
         for name, field in members.items():
             if field.required and is_empty(values.get(name)) and name not in refused:
@@ -479,9 +486,13 @@ class _Planner:
             names = problem.params.get("fields", (problem.field,))
             for name in names if isinstance(names, tuple) else ():
                 if name in kind.members and name != kind.converted_from:
-                    self.form.append(self._form_field(index, kind, filler, kind.members[name], problem.code))
+                    self.form.append(
+                        self._form_field(index, kind, filler, kind.members[name], problem.code)
+                    )
 
-    def _form_field(self, index: int, kind: Kind, filler: Filler, field: Field, why: str) -> FormField:
+    def _form_field(
+        self, index: int, kind: Kind, filler: Filler, field: Field, why: str
+    ) -> FormField:
         return FormField(
             target=index,
             kind=kind.id,

@@ -13,7 +13,17 @@ from typing import Protocol, TypeVar
 import attrs
 from attrs import validators
 
-from leadconvert.values import Address, Channel, FrozenMap, Product, Ref, aware, money, texts
+from leadconvert.values import (
+    Address,
+    Channel,
+    FrozenMap,
+    Product,
+    Ref,
+    attributes,
+    aware,
+    money,
+    texts,
+)
 
 
 __all__ = [
@@ -87,8 +97,14 @@ def _day(self: object, attribute: "attrs.Attribute[date | None]", value: date | 
 _text = validators.instance_of(str)
 _maybe_text = validators.optional(_text)
 _maybe_bool = validators.optional(validators.instance_of(bool))
-_maybe_money = attrs.converters.optional(money)
-_maybe_aware = attrs.converters.optional(aware)
+
+
+def _maybe_money(amount: Decimal | int | None) -> Decimal | None:
+    return None if amount is None else money(amount)
+
+
+def _maybe_aware(moment: datetime | None) -> datetime | None:
+    return None if moment is None else aware(moment)
 
 
 def _filled(record: object) -> Iterator[tuple[str, object]]:
@@ -96,12 +112,12 @@ def _filled(record: object) -> Iterator[tuple[str, object]]:
 
     Custom fields are where hosts keep what not everybody may see.
     """
-    for attribute in attrs.fields(type(record)):
-        value = getattr(record, attribute.name)
-        if attribute.name == "custom":
+    for name in attributes(type(record)):
+        value = getattr(record, name)
+        if name == "custom":
             value = sorted(value)
         if value not in (None, (), []):
-            yield attribute.name, value
+            yield name, value
 
 
 def _told(self: object) -> str:

@@ -1,8 +1,8 @@
 """What a decision gives back: the plan with everything in it, and the result of one without problems."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import NamedTuple, TypeVar, overload
+from typing import NamedTuple, TypeVar, cast, overload
 
 import attrs
 
@@ -11,7 +11,7 @@ from leadconvert.changes import ChangeSet, Insert, Receipt, bind, plain
 from leadconvert.errors import Problem, refusal
 from leadconvert.fields import FieldType, Option
 from leadconvert.records import Company, Contact, Conversion, Deal, Lead, Record
-from leadconvert.values import FrozenMap, Ref
+from leadconvert.values import FrozenMap, Ref, attributes
 
 
 __all__ = [
@@ -314,7 +314,8 @@ class ConversionResult:
             for outcome in self.outcomes
         ]
         lead_ref = self.changes.changes[-1].ref
-        conversion = bind(self.conversion, ids)
+        targets = [ids.get(target, target) for target in self.conversion.targets]
+        conversion = attrs.evolve(self.conversion, targets=targets)
         lead = attrs.evolve(
             self.lead,
             revision=revisions.get(lead_ref, self.lead.revision),
@@ -334,15 +335,14 @@ def _rebound(
     ref: Ref,
     revisions: Mapping[Ref, str],
 ) -> Record:
-    attributes = attrs.fields_dict(type(record))
+    own = attributes(type(record))
     changed = {
-        name: plain(bound)
-        for name, value in values.items()
-        if (bound := bind(value, ids)) != value
+        name: plain(bound) for name, value in values.items() if (bound := bind(value, ids)) != value
     }
-    custom = {name: value for name, value in changed.items() if name not in attributes}
-    arguments = {attributes[name].alias: changed[name] for name in changed.keys() - custom.keys()}
-    return attrs.evolve(
+    custom = {name: value for name, value in changed.items() if name not in own}
+    arguments = {own[name].alias or name: changed[name] for name in changed.keys() - custom.keys()}
+    evolve = cast("Callable[..., Record]", attrs.evolve)
+    return evolve(
         record,
         id=ref.id,
         revision=revisions.get(ref, record.revision),

@@ -393,7 +393,9 @@ def _constant_mistakes(
 
 def _clashes(mappings: tuple[FieldMapping, ...]) -> Iterator[Problem]:
     left = {mapping.source for mapping in mappings if mapping.leaves_behind}
-    for name in sorted({m.source for m in mappings if m.source in left and not m.leaves_behind} - {None}, key=str):
+    for name in sorted(
+        {m.source for m in mappings if m.source in left and not m.leaves_behind} - {None}, key=str
+    ):
         yield mistake("decided_twice", "mappings", name=name)
     targets = [(mapping.kind, mapping.target) for mapping in mappings if mapping.kind is not None]
     for kind, target in sorted({one for one in targets if targets.count(one) > 1}, key=str):

@@ -50,7 +50,7 @@ class Create(Target):
     )
 
 
-def targets_of(into: Iterable[str | Target]) -> tuple[Target, ...]:
+def targets_of(into: Iterable[str | Target]) -> tuple[Create, ...]:
     """Return what is asked for as targets; a plain name is short for a new record of that kind.
 
     Raises:
@@ -63,9 +63,9 @@ def targets_of(into: Iterable[str | Target]) -> tuple[Target, ...]:
     """
     if isinstance(into, str | Target):
         raise TypeError("into= is a list of kinds or targets: write [...] around it")
-    found: list[Target] = []
+    found: list[Create] = []
     for one in into:
-        if not isinstance(one, str | Target):
+        if not isinstance(one, str | Create):
             raise TypeError(f"into= holds a {type(one).__name__}, which is no kind and no target")
         found.append(Create(one) if isinstance(one, str) else one)
     return tuple(found)

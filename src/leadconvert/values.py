@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import FunctionType
-from typing import TypeVar, final
+from typing import TypeVar, cast, final
 
 import attrs
 from attrs import validators
@@ -17,6 +17,7 @@ __all__ = [
     "FrozenMap",
     "Product",
     "Ref",
+    "attributes",
     "aware",
     "canonical",
     "digest",
@@ -337,14 +338,29 @@ def _shape(value: object) -> object:  # noqa: PLR0911 - one line per type is the
 
 
 def _attribute_shapes(value: object) -> Iterator[object]:
-    for attribute in attrs.fields(type(value)):
+    for attribute in attributes(type(value)).values():
         if attribute.eq:
             yield attribute.name, _shape(getattr(value, attribute.name))
 
 
+def attributes(cls: type) -> dict[str, "attrs.Attribute[object]"]:
+    """Return the attributes of an attrs class by name, in order.
+
+    Raises:
+        attrs.exceptions.NotAnAttrsClassError: *cls* is none.
+
+    Example:
+        >>> from leadconvert import Channel
+        >>> from leadconvert.values import attributes
+        >>> list(attributes(Channel))
+        ['value', 'use']
+    """
+    return attrs.fields_dict(cast("type[attrs.AttrsInstance]", cls))
+
+
 def _moment_shape(value: datetime) -> tuple[object, ...]:
     offset = value.utcoffset()
-    told = value.replace(tzinfo=None) - datetime.min  # a difference, since UTC may be out of range
+    told = value.replace(tzinfo=None) - datetime(1, 1, 1)  # noqa: DTZ001 - a difference, since UTC may be out of range
     if offset is None:
         return ("naive", repr(told))
     return (repr(told - offset),)
