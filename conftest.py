@@ -7,7 +7,9 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 
 # Before Python 3.13 a ** in a pattern stands for exactly one folder, hence the two forms of each.
-_PAGES = Sybil(parsers=[PythonCodeBlockParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"])
+_PAGES = Sybil(
+    parsers=[PythonCodeBlockParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"]
+)
 _DOCSTRINGS = Sybil(
     parsers=[DocTestParser()],
     patterns=["src/leadconvert/*.py", "src/leadconvert/**/*.py"],

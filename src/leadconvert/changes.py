@@ -1,7 +1,7 @@
 """What a store is to do, all or nothing, and what it answers: plain values that name no store.
 
-Every reference in a change is a `Ref`. The ids of records to insert are provisional: a store may keep
-them or give its own, and says which in its receipt.
+Every reference in a change is a `Ref`. The ids of records to insert are provisional: a store may
+keep them or give its own, and says which in its receipt.
 """
 
 from collections.abc import Iterable, Mapping

@@ -6,8 +6,9 @@ from datetime import datetime
 import attrs
 
 from leadconvert.access import Actor
+from leadconvert.carrying import Carry
 from leadconvert.errors import ConversionError
-from leadconvert.planning import Carry, plan
+from leadconvert.planning import plan
 from leadconvert.records import Lead
 from leadconvert.results import ConversionResult
 from leadconvert.rules import ConversionRules

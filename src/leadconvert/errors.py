@@ -2,8 +2,8 @@
 
 A `Problem` is one thing wrong. It holds plain facts and never a record's value, so it may be shown,
 logged, sent and pickled. `ConversionError` and its classes mean that this request cannot be met;
-`DefinitionError` that the rules contradict themselves. A misused signature (a naive moment, one text
-where a list belongs) is an ordinary `TypeError` or `ValueError`.
+`DefinitionError` that the rules contradict themselves. A misused signature (a naive moment, one
+text where a list belongs) is an ordinary `TypeError` or `ValueError`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -155,7 +155,8 @@ class ConversionError(LeadConvertError):
     Example:
         >>> from leadconvert.errors import Cause, Problem, TargetsRequiredError
         >>> error = TargetsRequiredError(
-        ...     "L-7", [Problem(cause=Cause.TARGETS_REQUIRED, code="no_targets", params={"kinds": ["deal"]})]
+        ...     "L-7",
+        ...     [Problem(cause=Cause.TARGETS_REQUIRED, code="no_targets", params={"kinds": ["deal"]})],
         ... )
         >>> print(error)
         lead L-7: nothing to convert into was chosen (choose among deal)
@@ -383,4 +384,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> dict[str, str]:
         >>> did_you_mean("contcat", ["contact", "deal"])
         {'did_you_mean': 'contact'}
     """
-    return {"did_you_mean": guess for guess in get_close_matches(name, known, n=1)}
+    guesses = get_close_matches(name, known, n=1)
+    return {"did_you_mean": guesses[0]} if guesses else {}

@@ -1,7 +1,7 @@
 """What a kind of record consists of, and what a value of each field must be.
 
-A kind's fields come from its attrs class, refined and extended by `Field`s that are data. A value is
-checked, and where nothing is lost brought into form, by `Field.accept` alone.
+A kind's fields come from its attrs class, refined and extended by `Field`s that are data. A value
+is checked, and where nothing is lost brought into form, by `Field.accept` alone.
 """
 
 import types
@@ -152,9 +152,9 @@ def _field_type(value: FieldType | str) -> FieldType:
 class Field:
     """One field of a kind: what it holds, what it is called, and what it demands.
 
-    *max_length* counts characters. *to* is the kind a reference points at; *currency* the field that
-    holds the currency of a money field, demanded whenever that is filled. *default* is used where
-    nothing else fills the field. Values of a *sensitive* field are in no `repr`.
+    *max_length* counts characters. *to* is the kind a reference points at; *currency* the field
+    that holds the currency of a money field, demanded whenever that is filled. *default* is used
+    where nothing else fills the field. Values of a *sensitive* field are in no `repr`.
 
     Raises:
         leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).
@@ -297,9 +297,9 @@ class Kind:
     """A sort of record: its id, its class, its fields, and the parts some of them play.
 
     With a class, *fields* refine its attributes and *custom* adds fields that are data. Without one
-    the records are `GenericRecord`s and every field is data. *any_of* lists groups of fields of which
-    at least one must be filled. *owner*, *pipeline* and *stage* name the fields that play these
-    parts; *converted_from* the multiple reference that points back at leads.
+    the records are `GenericRecord`s and every field is data. *any_of* lists groups of fields of
+    which at least one must be filled. *owner*, *pipeline* and *stage* name the fields that play
+    these parts; *converted_from* the multiple reference that points back at leads.
 
     Raises:
         leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).

@@ -27,8 +27,8 @@ class Filler:
         >>> from leadconvert.fields import DEAL, LEAD
         >>> from leadconvert.filling import Filler
         >>> filler = Filler(
-        ...     lead=Lead(id="L-7", stage="NEW", title="Engine"), lead_kind=LEAD, kind=DEAL, index=0,
-        ...     name="deal 1", supplied={}, made={}, transforms={},
+        ...     lead=Lead(id="L-7", stage="NEW", title="Engine"), lead_kind=LEAD, kind=DEAL,
+        ...     index=0, name="deal 1", supplied={}, made={}, transforms={},
         ...     mappings={"title": FieldMapping("title", "deal")},
         ... )
         >>> filler.fill()

@@ -68,9 +68,9 @@ class TransformError(Exception):
 class FieldMapping:
     """One lead field to one target field of one kind.
 
-    *target* is the same name unless given. *fallbacks* are tried in order where the source is empty.
-    The value found goes through the *transform* named, then through the value map *values* (what the
-    map does not list stays as it is; a list is mapped item by item).
+    *target* is the same name unless given. *fallbacks* are tried in order where the source is
+    empty. The value found goes through the *transform* named, then through the value map *values*
+    (what the map does not list stays as it is; a list is mapped item by item).
 
     Raises:
         leadconvert.errors.DefinitionError: the mapping is incomplete, or says two things at once.

@@ -98,8 +98,8 @@ class Pipeline:
 
         Example:
             >>> from leadconvert import Pipeline, Stage, StageRole
-            >>> Pipeline("p", "deal", ["a", "b", Stage("c", "failure")]).in_role(StageRole.FAILURE)[0].id
-            'c'
+            >>> Pipeline("p", "deal", ["a", Stage("b", "failure")]).in_role(StageRole.FAILURE)[0].id
+            'b'
         """
         return tuple(stage for stage in self.stages if stage.role is role)
 

@@ -11,32 +11,21 @@ from datetime import datetime
 import attrs
 
 from leadconvert.access import AccessRequest, Action, Actor, Decision
-from leadconvert.changes import Change, ChangeSet, Event, Insert, Update
+from leadconvert.carrying import Carry, Carrying, mapped, question_about
+from leadconvert.closing import Closing, Request
 from leadconvert.errors import Cause, Problem, did_you_mean
-from leadconvert.fields import Field, Kind, MisfitError
+from leadconvert.fields import Field, Kind
 from leadconvert.filling import Filler
 from leadconvert.mapping import FieldMapping
 from leadconvert.pipelines import Pipeline, StageRole
-from leadconvert.records import Conversion, Lead, Record, StageChange
-from leadconvert.results import (
-    ConversionResult,
-    Draft,
-    FormField,
-    Outcome,
-    Plan,
-    Question,
-    Row,
-    TargetOutcome,
-)
+from leadconvert.records import Lead, Record
+from leadconvert.results import ConversionResult, Draft, FormField, Outcome, Plan, Question, Row
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Create, Known, Target, Wanted, targets_of
-from leadconvert.values import Ref, aware, digest, is_empty
+from leadconvert.values import Ref, aware, is_empty
 
 
 __all__ = ["plan", "wanted"]
-
-#: Where a filled custom field of the lead goes: by lead field, by kind, the target field.
-Carry = Mapping[str, Mapping[str, str]]
 
 
 def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but two are named
@@ -161,9 +150,11 @@ class _Planner:
         self.is_the_lead_ready()
         there = self.what_is_there_already()
         self.what_is_asked_for(there)
-        carried = self.what_the_user_carries()
+        carrying = Carrying(lead=self.lead, rules=self.rules, carry=self.carry)
+        carrying.read()
+        self.problems += carrying.problems
         for index in sorted(self.refs, key=self._place_in_order):
-            self.what_a_target_gets(index, there, carried)
+            self.what_a_target_gets(index, there, carrying)
         self.what_reaches_nothing()
         problems = self._visible_problems()
         return Plan(
@@ -176,6 +167,21 @@ class _Planner:
             required_access=tuple(dict.fromkeys(self.required)),
             conversion=None if problems else self.what_changes(),
         )
+
+    def what_changes(self) -> ConversionResult:
+        request = Request(
+            lead_id=self.lead.id, targets=self.targets, carry=self.carry, key=self.key
+        )
+        return Closing(
+            lead=self.lead,
+            rules=self.rules,
+            actor=self.actor,
+            at=self.at,
+            records=self.records,
+            drafts=self.drafts,
+            rows=tuple(self.rows),
+            request=request,
+        ).result()
 
     # -- who may ----------------------------------------------------------------------------------
 
@@ -211,7 +217,7 @@ class _Planner:
             self._problem(cause, decision.code, target=target, kind=request.kind, params=facts)
         return decision.allowed
 
-    def _problem(
+    def _problem(  # noqa: PLR0913 - the parts of a problem
         self,
         cause: Cause,
         code: str,
@@ -300,59 +306,21 @@ class _Planner:
         kind = self.refs[index].kind
         return sum(ref.kind == kind for at, ref in self.refs.items() if at <= index)
 
-    # -- what the user carries --------------------------------------------------------------------
-
-    def what_the_user_carries(self) -> dict[tuple[str, str], FieldMapping]:
-        """Return, by kind and field, the mappings that the answers in carry= amount to."""
-        found: dict[tuple[str, str], FieldMapping] = {}
-        own = {*self.lead.custom, *(field.id for field in self.rules.lead.custom)}
-        for source in sorted(self.carry):
-            if source not in own:
-                facts: dict[str, object] = {"source": source, **did_you_mean(source, own)}
-                self._problem(Cause.INVALID, "carry_unknown_source", params=facts)
-            elif self.rules.decides_on(source):
-                self._problem(Cause.INVALID, "carry_not_asked", params={"source": source})
-            else:
-                for name, target in sorted(self.carry[source].items()):
-                    if self._can_carry(source, name, target, found):
-                        found[name, target] = FieldMapping(source, name, target)
-        return found
-
-    def _can_carry(
-        self, source: str, name: str, target: str, found: Mapping[tuple[str, str], FieldMapping]
-    ) -> bool:
-        kind = self.rules.kind(name)
-        facts: dict[str, object] = {"source": source}
-        if kind is None:
-            ids = sorted(self.rules.order)
-            facts |= {"wanted": name, "kinds": ids, **did_you_mean(name, ids)}
-            self._problem(Cause.INVALID, "carry_unknown_kind", params=facts)
-            return False
-        code = None
-        if target not in kind.members:
-            code, facts = "unknown_field", facts | did_you_mean(target, kind.members)
-        elif target == kind.converted_from:
-            code = "reserved_field"
-        elif (name, target) in found or target in self._mapped(name):
-            code = "carry_conflict"
-        if code is not None:
-            self._problem(Cause.INVALID, code, kind=name, field=target, params=facts)
-        return code is None
-
-    def _mapped(self, kind: str) -> dict[str, FieldMapping]:
-        return {str(mapping.target): mapping for mapping in self.rules.mappings_into(kind)}
-
     # -- what each target gets --------------------------------------------------------------------
 
     def what_a_target_gets(
         self,
         index: int,
         there: Mapping[Ref, Record],
-        carried: Mapping[tuple[str, str], FieldMapping],
+        carrying: Carrying,
     ) -> None:
         ref = self.refs[index]
         kind = self.kinds[ref.kind]
-        own = {field: mapping for (name, field), mapping in carried.items() if name == kind.id}
+        own = {
+            field: mapping
+            for (name, field), mapping in carrying.mappings.items()
+            if name == kind.id
+        }
         filler = Filler(
             lead=self.lead,
             lead_kind=self.rules.lead,
@@ -361,7 +329,7 @@ class _Planner:
             name=f"{kind.id} {self._ordinal(index)}",
             supplied=self.targets[index].values,
             made=self._made(),
-            mappings=self._mapped(kind.id) | own,
+            mappings=mapped(self.rules, kind.id) | own,
             transforms=self.rules.transforms_by_name(),
         )
         filler.fill()
@@ -530,7 +498,8 @@ class _Planner:
                     reason = "no_target"
                 elif name in self.lead.custom:
                     reason = "undecided"
-                    self.questions.append(self._question(name))
+                    chosen_kinds = [kind for kind in self.rules.kinds if kind.id in kinds]
+                    self.questions.append(question_about(name, self.lead, self.rules, chosen_kinds))
                 self.rows.append(Row(name, None, Outcome.DROPPED, None, reason))
 
     def _filled_fields(self) -> Iterator[str]:
@@ -539,114 +508,6 @@ class _Planner:
         for name in (*members, *sorted(lead.custom.keys() - members.keys())):
             if name != self.rules.lead.stage and not is_empty(self.rules.lead.read(lead, name)):
                 yield name
-
-    def _question(self, name: str) -> Question:
-        source = self.rules.lead.members.get(name)
-        value = self.lead.custom[name]
-        chosen = {ref.kind for ref in self.refs.values()}
-        choices: dict[str, tuple[str, ...]] = {}
-        for kind in self.rules.kinds:
-            if kind.id in chosen:
-                choices[kind.id] = tuple(
-                    field.id
-                    for field in kind.custom
-                    if field.id not in self._mapped(kind.id) and _takes(field, value, source)
-                )
-        label = name if source is None else source.label
-        return Question(field=name, label=label, choices=choices)
-
-    # -- what changes -----------------------------------------------------------------------------
-
-    def what_changes(self) -> ConversionResult:
-        refs = tuple(self.records)
-        number = len(self.lead.conversions) + 1
-        conversion = Conversion(
-            id=f"{self.lead.id}.{number}",
-            at=self.at,
-            actor_id=self.actor.id,
-            targets=refs,
-            rules=self.rules.digest,
-        )
-        success = self.rules.lead_pipeline.in_role(StageRole.SUCCESS)[0]
-        moved = StageChange(
-            from_stage=self.lead.stage, to_stage=success.id, at=self.at, actor_id=self.actor.id
-        )
-        lead = attrs.evolve(
-            self.lead,
-            stage=success.id,
-            stage_history=[*self.lead.stage_history, moved],
-            conversions=[*self.lead.conversions, conversion],
-        )
-        outcomes = tuple(
-            TargetOutcome(ref=ref, action="created", record=record)
-            for ref, record in self.records.items()
-        )
-        return ConversionResult(
-            lead=lead,
-            outcomes=outcomes,
-            conversion=conversion,
-            changes=self._change_set(lead, conversion),
-            rows=tuple(self.rows),
-        )
-
-    def _change_set(self, lead: Lead, conversion: Conversion) -> ChangeSet:
-        fingerprint = digest(("convert", lead.id, self._request()))
-        lead_ref = Ref(self.rules.lead.id, lead.id)
-        changes: list[Change] = [Insert(draft.ref, self._written(draft)) for draft in self.drafts]
-        written = {
-            "stage": lead.stage,
-            "stage_history": lead.stage_history,
-            "conversions": lead.conversions,
-        }
-        changes.append(Update(lead_ref, lead.revision, written))
-        events = [self._event("record.created", ref, {"lead": lead_ref}) for ref in self.records]
-        facts = {"conversion": conversion.id, "targets": conversion.targets}
-        history = len(self.lead.conversions) + len(self.lead.stage_history)
-        return ChangeSet(
-            key=self.key or f"{lead.id}/{history}/{fingerprint}",
-            fingerprint=fingerprint,
-            changes=changes,
-            events=[*events, self._event("lead.converted", lead_ref, facts)],
-        )
-
-    def _event(self, name: str, ref: Ref, params: Mapping[str, object]) -> Event:
-        return Event(name=name, ref=ref, at=self.at, actor_id=self.actor.id, params=params)
-
-    def _request(self) -> object:
-        """What was asked, whatever the order of kinds; never who, when, or what was found."""
-        targets = sorted(self.targets, key=lambda target: target.kind)
-        asked = [(target.kind, target.id, target.values) for target in targets]
-        return (tuple(asked), {name: dict(answer) for name, answer in self.carry.items()})
-
-    def _written(self, draft: Draft) -> dict[str, object]:
-        """Return a draft's filled values with a ref wherever a record is referred to."""
-        kind = self.kinds[draft.ref.kind]
-        made = {(ref.kind, ref.id): ref for ref in self.records}
-
-        def ref_to(kind: str, id_: str) -> Ref:
-            return made.get((kind, id_), Ref(kind, id_))
-
-        written: dict[str, object] = {}
-        for name, value in draft.values.items():
-            to = kind.members[name].to
-            if to is None or value is None:
-                written[name] = value
-            elif isinstance(value, tuple):
-                written[name] = tuple(ref_to(to, str(id_)) for id_ in value)
-            else:
-                written[name] = ref_to(to, str(value))
-        return written
-
-
-def _takes(field: Field, value: object, source: Field | None) -> bool:
-    """Whether *field* could take a value of *source*, or this one where nobody described it."""
-    if source is not None:
-        return field.fits(source)
-    try:
-        field.accept(value)
-    except MisfitError:
-        return False
-    return True
 
 
 def _text(value: object) -> str | None:

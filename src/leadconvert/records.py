@@ -1,8 +1,8 @@
 """The records: a lead, what it may become, and what it remembers of that.
 
 A record is a frozen value. Its `id` is text; its `revision` is the store's own mark of a version,
-never looked into here. Moments say their time zone, days are dates, money is Decimal. `custom` holds
-the fields that exist as data only.
+never looked into here. Moments say their time zone, days are dates, money is Decimal. `custom`
+holds the fields that exist as data only.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -134,7 +134,7 @@ class StageChange:
     Example:
         >>> from datetime import UTC, datetime
         >>> from leadconvert import StageChange
-        >>> StageChange(from_stage="NEW", to_stage="WON", at=datetime(2027, 1, 31, tzinfo=UTC)).to_stage
+        >>> StageChange(to_stage="WON", at=datetime(2027, 1, 31, tzinfo=UTC)).to_stage
         'WON'
     """
 
@@ -222,8 +222,8 @@ class Lead(_Standard):
 
     Example:
         >>> from leadconvert import Channel, Lead
-        >>> Lead(id="L-7", stage="NEW", last_name="Lovelace", emails=[Channel("ada@example.com")])
-        Lead(id='L-7', stage='NEW', last_name='Lovelace', emails=(Channel(value='ada@example.com', use=None),))
+        >>> Lead(id="L-7", stage="NEW", emails=[Channel("ada@example.com")])
+        Lead(id='L-7', stage='NEW', emails=(Channel(value='ada@example.com', use=None),))
     """
 
     stage: str = attrs.field(validator=_text)

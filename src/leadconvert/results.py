@@ -1,4 +1,4 @@
-"""What a decision gives back: the plan with everything in it, and the result of one without problems."""
+"""What a decision gives back: the plan, with all that is wrong, and the result if nothing is."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -31,9 +31,10 @@ R = TypeVar("R", bound=Record)
 class Outcome(StrEnum):
     """What became of a lead's field, or where a target's field came from if not from the lead.
 
-    Of a lead's field: `carried`, `overridden` by a supplied value or a record made here, `not_needed`
-    as a fallback, `left_behind` by a mapping that says so, `dropped`, or `refused` where its value is
-    a problem. Of a target's field: `supplied`, `constant`, `default` or `linked`.
+    Of a lead's field: `carried`, `overridden` by a supplied value or a record made here,
+    `not_needed` as a fallback, `left_behind` by a mapping that says so, `dropped`, or `refused`
+    where its value is a problem. Of a target's field: `supplied`, `constant`, `default` or
+    `linked`.
 
     Example:
         >>> from leadconvert import Outcome
@@ -56,8 +57,8 @@ class Outcome(StrEnum):
 class Row(NamedTuple):
     """One line of an explanation; a plain tuple.
 
-    *field* is the lead's (None where the value is not the lead's), *target* such as ``deal 1.title``
-    (None where it reached nothing), *mapping* the mapping that decided, *reason* why not.
+    *field* is the lead's (None where the value is not the lead's), *target* such as ``deal
+    1.title`` (None where it reached nothing), *mapping* the mapping that decided, *reason* why not.
 
     Example:
         >>> from leadconvert import Row
@@ -78,7 +79,7 @@ class Draft:
 
     Example:
         >>> from leadconvert import Draft, Ref
-        >>> Draft(target=0, ref=Ref("deal", "L-7.1.deal.1", True), values={"title": "Engine"}).target
+        >>> Draft(target=0, ref=Ref("deal", "D-5"), values={"title": "Engine"}).target
         0
     """
 
@@ -92,10 +93,10 @@ class Draft:
 
 @attrs.frozen(kw_only=True)
 class FormField:
-    """One field a person must fill or correct: where it belongs, what it takes, and why it is asked.
+    """One field a person must fill or correct: where it belongs, what it takes, why it is asked.
 
-    *target* is the index in what was asked for; *value* what stands there so far; *sources* the lead's
-    fields that could have filled it; *why* the code of the problem that filling it remedies.
+    *target* is the index in what was asked for; *value* what stands there so far; *sources* the
+    lead's fields that could have filled it; *why* the code of the problem that filling it remedies.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -165,7 +166,7 @@ class TargetOutcome:
 
 @attrs.frozen(kw_only=True, repr=False)
 class ConversionResult:
-    """A conversion, decided whole: the lead and the targets as they will be, and the changes to make.
+    """A conversion, decided whole: the lead and its targets as they will be, and the changes.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -282,7 +283,7 @@ class ConversionResult:
         return found
 
     def stored(self, receipt: Receipt) -> "ConversionResult":
-        """Return this result as stored: with the store's ids and revisions in place of provisional ones.
+        """Return this result as stored: with the store's ids and revisions, nothing provisional.
 
         Raises:
             ValueError: the receipt says nothing of a record this conversion made.
@@ -359,8 +360,8 @@ def _dropped(rows: tuple[Row, ...]) -> tuple[Row, ...]:
 class Plan:
     """The whole decision, with every problem there is; it belongs to the host, who sees everything.
 
-    *targets* are the prefilled targets, *form* what a person must fill, *questions* the custom fields
-    nobody has decided on, *required_access* every question a policy was or would be asked.
+    *targets* are the prefilled targets, *form* what a person must fill, *questions* the custom
+    fields nobody has decided on, *required_access* every question a policy was or would be asked.
 
     Example:
         >>> from datetime import UTC, datetime

@@ -81,11 +81,11 @@ def _transforms(values: Mapping[str, Transform]) -> tuple[tuple[str, Transform],
 
 @attrs.frozen(kw_only=True)
 class ConversionRules:
-    """The kinds, pipelines, mappings, policy and transforms of a CRM. Change them with attrs.evolve.
+    """The kinds, pipelines, mappings, policy and transforms of a CRM; attrs.evolve changes them.
 
-    *lead* is the kind of the leads, *kinds* are those one may convert into. *transforms* are your own
-    functions by name, beside ``first``, ``join``, ``lower``, ``strip`` and ``upper``; they must be
-    pure and stand in a module, so that rules can be pickled.
+    *lead* is the kind of the leads, *kinds* are those one may convert into. *transforms* are your
+    own functions by name, beside ``first``, ``join``, ``lower``, ``strip`` and ``upper``; they
+    must be pure and stand in a module, so that rules can be pickled.
 
     Raises:
         leadconvert.errors.DefinitionError: the parts contradict each other (all mistakes at once).
@@ -205,12 +205,13 @@ class ConversionRules:
         """Decide where a custom field of the lead goes from now on, and where it is to be created.
 
         *into* says for each chosen kind a field that exists there, or `NEW` for one made like the
-        lead's. A kind not named gets neither field nor value; an empty *into* leaves the field behind
-        on purpose. (Help article "Leads konvertieren": the user chooses in which elements these
-        fields are to be created and where the information goes.)
+        lead's. A kind not named gets neither field nor value; an empty *into* leaves the field
+        behind on purpose. (Help article "Leads konvertieren": the user chooses in which elements
+        these fields are to be created and where the information goes.)
 
         Raises:
-            leadconvert.errors.DefinitionError: a name is unknown, a field does not fit, or a mapping
+            leadconvert.errors.DefinitionError: a name is unknown, a field does not fit, or a
+            mapping
                 decides on *source* already (all mistakes at once).
 
         Example:
@@ -288,6 +289,7 @@ def _kind_mistakes(rules: ConversionRules) -> Iterator[Problem]:
     lead, everything = rules.lead, (rules.lead, *rules.kinds)
     ids = [kind.id for kind in everything]
     yield from twice("kind", ids, "kinds")
+    yield from _reference_mistakes(rules, ids)
     if lead.cls is not Lead:
         yield mistake("lead_class", f"kind {lead.id}")
     if ANY_KIND in ids:
@@ -297,7 +299,11 @@ def _kind_mistakes(rules: ConversionRules) -> Iterator[Problem]:
         names = [kind.id for kind in everything if kind.cls is cls]
         if len(names) > 1:
             yield mistake("shared_class", "kinds", names=names, class_name=cls.__qualname__)
-    for kind in everything:
+
+
+def _reference_mistakes(rules: ConversionRules, ids: list[str]) -> Iterator[Problem]:
+    lead = rules.lead
+    for kind in (lead, *rules.kinds):
         for name, field in kind.members.items():
             if field.to is not None and field.to not in ids:
                 yield unknown("kind", field.to, ids, f"field {kind.id}.{name}")

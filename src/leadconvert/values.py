@@ -255,7 +255,7 @@ def _is_frozen(value: object) -> bool:
     return attrs.has(type(value)) and type(value).__hash__ is not None
 
 
-def is_empty(value: object) -> bool:
+def is_empty(value: object) -> bool:  # noqa: PLR0911 - one line per type is the clearest table
     """Tell whether *value* says nothing: None, blank text, or a collection of nothing else.
 
     Zero, False and ``Decimal("0.00")`` are values.
@@ -307,7 +307,7 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()[:32]
 
 
-def _shape(value: object) -> object:  # noqa: PLR0911 - one line per type is the clearest table
+def _shape(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one line per type, a table
     match value:
         case None:
             return ()

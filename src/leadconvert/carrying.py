@@ -1,0 +1,141 @@
+"""Custom fields no mapping decides on: the questions they raise, and what the answers amount to.
+
+Help article "Leads konvertieren": the user chooses in which elements a lead's custom fields are
+to be, and where the information goes.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from leadconvert.errors import Cause, Problem, did_you_mean
+from leadconvert.fields import Field, Kind, MisfitError
+from leadconvert.mapping import FieldMapping
+from leadconvert.records import Lead
+from leadconvert.results import Question
+from leadconvert.rules import ConversionRules
+
+
+__all__ = ["Carry", "Carrying", "mapped", "question_about"]
+
+#: Where a filled custom field of the lead goes: by lead field, by kind, the target field.
+Carry = Mapping[str, Mapping[str, str]]
+
+
+@attrs.define(kw_only=True)
+class Carrying:
+    """Reads the answers; afterwards *mappings* says by kind and field what fills it from where.
+
+    Example:
+        >>> import attrs
+        >>> from leadconvert import Field, Lead, presets
+        >>> from leadconvert.carrying import Carrying
+        >>> rules = presets.bitrix24()
+        >>> carrying = Carrying(
+        ...     lead=Lead(id="L-7", stage="NEW", custom={"UF_X": "blue"}), rules=rules,
+        ...     carry={"UF_X": {"deal": "comments"}},
+        ... )
+        >>> carrying.read()
+        >>> [problem.code for problem in carrying.problems]
+        ['carry_conflict']
+    """
+
+    lead: Lead
+    rules: ConversionRules
+    carry: Carry
+    mappings: dict[tuple[str, str], FieldMapping] = attrs.field(factory=dict, init=False)
+    problems: list[Problem] = attrs.field(factory=list, init=False)
+
+    def read(self) -> None:
+        """Turn every answer into a mapping or a problem, in an order that is no dict's."""
+        own = {*self.lead.custom, *(field.id for field in self.rules.lead.custom)}
+        for source in sorted(self.carry):
+            if source not in own:
+                self._refuse("carry_unknown_source", source, did_you_mean(source, own))
+            elif self.rules.decides_on(source):
+                self._refuse("carry_not_asked", source, {})
+            else:
+                for name, target in sorted(self.carry[source].items()):
+                    self._read_one(source, name, target)
+
+    def _read_one(self, source: str, name: str, target: str) -> None:
+        kind = self.rules.kind(name)
+        if kind is None:
+            ids = sorted(self.rules.order)
+            facts = {"wanted": name, "kinds": ids, **did_you_mean(name, ids)}
+            self._refuse("carry_unknown_kind", source, facts)
+        elif target not in kind.members:
+            self._refuse(
+                "unknown_field", source, did_you_mean(target, kind.members), (name, target)
+            )
+        elif target == kind.converted_from:
+            self._refuse("reserved_field", source, {}, (name, target))
+        elif (name, target) in self.mappings or target in mapped(self.rules, name):
+            self._refuse("carry_conflict", source, {}, (name, target))
+        else:
+            self.mappings[name, target] = FieldMapping(source, name, target)
+
+    def _refuse(
+        self,
+        code: str,
+        source: str,
+        facts: Mapping[str, object],
+        place: tuple[str | None, str | None] = (None, None),
+    ) -> None:
+        kind, field = place
+        self.problems.append(
+            Problem(
+                cause=Cause.INVALID,
+                code=code,
+                kind=kind,
+                field=field,
+                params={"source": source, **facts},
+            )
+        )
+
+
+def mapped(rules: ConversionRules, kind: str) -> dict[str, FieldMapping]:
+    """Return, by target field, the mappings into *kind*.
+
+    Example:
+        >>> from leadconvert import presets
+        >>> from leadconvert.carrying import mapped
+        >>> str(mapped(presets.bitrix24(), "deal")["title"])
+        'title → deal.title'
+    """
+    return {str(mapping.target): mapping for mapping in rules.mappings_into(kind)}
+
+
+def question_about(
+    name: str, lead: Lead, rules: ConversionRules, chosen: Iterable[Kind]
+) -> Question:
+    """Return the question where the lead's custom field *name* is to go among the kinds *chosen*.
+
+    Example:
+        >>> from leadconvert import Lead, presets
+        >>> from leadconvert.carrying import question_about
+        >>> lead = Lead(id="L-7", stage="NEW", custom={"UF_X": "blue"})
+        >>> question_about("UF_X", lead, presets.bitrix24(), []).field
+        'UF_X'
+    """
+    source = rules.lead.members.get(name)
+    choices = {
+        kind.id: tuple(
+            field.id
+            for field in kind.custom
+            if field.id not in mapped(rules, kind.id) and _takes(field, lead.custom[name], source)
+        )
+        for kind in chosen
+    }
+    return Question(field=name, label=name if source is None else source.label, choices=choices)
+
+
+def _takes(field: Field, value: object, source: Field | None) -> bool:
+    """Whether *field* could take a value of *source*, or this one where nobody described it."""
+    if source is not None:
+        return field.fits(source)
+    try:
+        field.accept(value)
+    except MisfitError:
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""What a run shows: a table of what came of each lead, and a bar while it is at work."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from io import TextIOWrapper
+
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from leadconvert import Converted, Lead, Record, Rejected
+from leadconvert.cli._text import visible
+
+
+__all__ = ["print_outcomes", "watched"]
+
+#: Wide enough for a reason to stay in one line where no terminal sets the width.
+_WIDE = 500
+#: A name longer than this is cut: it is shown to be recognised, not to be read.
+_LONGEST_NAME = 60
+#: What a record is called, the likeliest first.
+_NAMES = (("first_name", "middle_name", "last_name"), ("name",), ("title",), ("company_name",))
+
+
+def watched(outcomes: Iterable[Converted | Rejected], count: int) -> Iterator[Converted | Rejected]:
+    """Yield *outcomes*, with a progress bar on stderr if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from outcomes
+    else:
+        yield from track(
+            outcomes,
+            "converting",
+            total=count,
+            console=Console(file=sys.stderr),
+            transient=True,
+        )
+
+
+def print_outcomes(leads: Sequence[Lead], outcomes: Sequence[Converted | Rejected]) -> None:
+    """Print the table of *outcomes*, in the order of *leads*, and how many there are of each sort."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # a name may hold letters that the encoding of the output lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in ("Lead", "Who", "Outcome", "Made / Why"):
+        table.add_column(title, overflow="fold")
+    for lead, outcome in zip(leads, outcomes, strict=True):
+        converted = isinstance(outcome, Converted)
+        table.add_row(
+            Text(_short(lead.id)),
+            Text(_name(lead)),
+            Text("converted", "green") if converted else Text("refused", "red"),
+            Text(_made(outcome) if isinstance(outcome, Converted) else _why(outcome)),
+        )
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
+    console.print(table)
+    count = sum(isinstance(outcome, Converted) for outcome in outcomes)
+    console.print(Text(f"{count} converted, {len(outcomes) - count} refused"))
+
+
+def _made(outcome: Converted) -> str:
+    return ", ".join(f"{made.ref.kind} {_name(made.record)}" for made in outcome.result.outcomes)
+
+
+def _why(outcome: Rejected) -> str:
+    return "\n".join(visible(str(problem)) for problem in outcome.error.problems)
+
+
+def _name(record: Lead | Record) -> str:
+    for attributes in _NAMES:
+        words = [getattr(record, attribute, None) or "" for attribute in attributes]
+        if name := " ".join(" ".join(words).split()):
+            return _short(name)
+    return ""
+
+
+def _short(text: str) -> str:
+    return visible(text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…")

@@ -1,0 +1,83 @@
+"""Writes what came of a run as JSON lines: complete files or none."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from leadconvert import ConversionRules, Converted, Rejected
+from leadconvert.cli._text import UnusableError
+from leadconvert.codec import Codec
+
+
+__all__ = ["write_outcomes"]
+
+
+def write_outcomes(
+    outcomes: Sequence[Converted | Rejected],
+    into: Iterable[str],
+    directory: Path,
+    rules: ConversionRules,
+) -> None:
+    """Write the converted leads, the records of each kind of *into*, and the refusals.
+
+    A kind of which nothing was made gets an empty file, so that none of an earlier run is left
+    beside those of this one.
+
+    Raises:
+        UnusableError: *directory* cannot be made or written; then no file is.
+    """
+    lines = _lines(outcomes, into, Codec(rules))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _replace(lines, directory)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UnusableError(f"--out: {directory} cannot be written ({reason})") from None
+
+
+def _lines(
+    outcomes: Iterable[Converted | Rejected], into: Iterable[str], codec: Codec
+) -> dict[str, list[bytes]]:
+    leads: list[bytes] = []
+    refused: list[bytes] = []
+    lines = {"leads": leads, "refused": refused, **{kind: [] for kind in into}}
+    for outcome in outcomes:
+        if isinstance(outcome, Converted):
+            leads.append(_line(codec.to_data(outcome.result.lead)))
+            for made in outcome.result.outcomes:
+                lines[made.ref.kind].append(_line(codec.to_data(made.record)))
+        else:
+            refused.append(_line(_refusal(outcome, codec)))
+    return {f"{name}.jsonl": found for name, found in lines.items()}
+
+
+def _refusal(outcome: Rejected, codec: Codec) -> dict[str, object]:
+    return {
+        "lead_id": outcome.lead_id,
+        "error": type(outcome.error).__name__,
+        "problems": [codec.to_data(problem) for problem in outcome.error.problems],
+    }
+
+
+def _line(data: object) -> bytes:
+    try:
+        return json.dumps(data, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate: UTF-8 has none, but JSON can spell it
+        return json.dumps(data, allow_nan=False).encode() + b"\n"
+
+
+def _replace(files: Mapping[str, Iterable[bytes]], directory: Path) -> None:
+    for name in files:  # nothing is begun that cannot be ended
+        if (directory / name).is_dir():
+            raise IsADirectoryError(0, f"{name} in it is a directory")
+    with TemporaryDirectory(prefix=".leadconvert-", dir=directory) as name:
+        new = Path(name)
+        for file, lines in files.items():
+            with (new / file).open("wb") as stream:
+                stream.writelines(lines)
+                stream.flush()
+                os.fsync(stream.fileno())
+        for file in files:
+            (new / file).replace(directory / file)
