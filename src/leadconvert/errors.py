@@ -156,7 +156,7 @@ class ConversionError(LeadConvertError):
         >>> from leadconvert.errors import Cause, Problem, TargetsRequiredError
         >>> error = TargetsRequiredError(
         ...     "L-7",
-        ...     [Problem(cause=Cause.TARGETS_REQUIRED, code="no_targets", params={"kinds": ["deal"]})],
+        ...     [Problem(cause="targets_required", code="no_targets", params={"kinds": ["deal"]})],
         ... )
         >>> print(error)
         lead L-7: nothing to convert into was chosen (choose among deal)

@@ -10,6 +10,7 @@ import attrs
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Field, Kind, MisfitError
 from leadconvert.mapping import FieldMapping, Transform, TransformError
+from leadconvert.pipelines import Pipeline
 from leadconvert.records import Lead
 from leadconvert.results import Outcome, Row
 from leadconvert.values import is_empty
@@ -23,12 +24,13 @@ class Filler:
     """Fills one target; afterwards *values*, *rows* and *problems* say how.
 
     Example:
-        >>> from leadconvert import FieldMapping, Lead
+        >>> from leadconvert import FieldMapping, Lead, Pipeline
         >>> from leadconvert.fields import DEAL, LEAD
         >>> from leadconvert.filling import Filler
         >>> filler = Filler(
         ...     lead=Lead(id="L-7", stage="NEW", title="Engine"), lead_kind=LEAD, kind=DEAL,
         ...     index=0, name="deal 1", supplied={}, made={}, transforms={},
+        ...     pipelines=(Pipeline("p", "deal", ["new"]),),
         ...     mappings={"title": FieldMapping("title", "deal")},
         ... )
         >>> filler.fill()
@@ -48,6 +50,8 @@ class Filler:
     #: By target field, the mapping that fills it.
     mappings: Mapping[str, FieldMapping]
     transforms: Mapping[str, Transform]
+    #: The pipelines of the kind, the default one first.
+    pipelines: tuple[Pipeline, ...] = ()
     values: dict[str, object] = attrs.field(factory=dict, init=False)
     rows: list[Row] = attrs.field(factory=list, init=False)
     problems: list[Problem] = attrs.field(factory=list, init=False)
@@ -70,6 +74,8 @@ class Filler:
                 value = self._accepted(field, *self._found(field))
                 if field.id in self.supplied or not is_empty(value):
                     self.values[field.id] = value
+        if self.kind.stage is not None:
+            self._place_in_pipeline(self.kind.stage)
 
     def refuse(self, code: str, field: str, params: Mapping[str, object]) -> None:
         """Add the problem that a value of *field* is not to be had."""
@@ -88,6 +94,31 @@ class Filler:
         """Return the lead's fields that could have filled *field*."""
         mapping = self.mappings.get(field)
         return () if mapping is None else mapping.sources
+
+    def _place_in_pipeline(self, stage_field: str) -> None:
+        """Put the record into the pipeline asked for, or the default one, and its first stage."""
+        named, ids = self.kind.pipeline, [pipeline.id for pipeline in self.pipelines]
+        asked = None if named is None else self.values.get(named)
+        if named is None or is_empty(asked):
+            pipeline = self.pipelines[0]
+            self._default(named, pipeline.id)
+        elif asked in ids:
+            pipeline = self.pipelines[ids.index(str(asked))]
+        else:
+            facts = {"pipelines": ids, **did_you_mean(str(asked), ids)}
+            self.refuse("unknown_pipeline", named, facts)
+            return
+        stage, stages = self.values.get(stage_field), [one.id for one in pipeline.stages]
+        if is_empty(stage):
+            self._default(stage_field, pipeline.first.id)
+        elif stage not in stages:
+            facts = {"pipeline": pipeline.id, "stages": stages, **did_you_mean(str(stage), stages)}
+            self.refuse("unknown_target_stage", stage_field, facts)
+
+    def _default(self, field: str | None, value: str) -> None:
+        if field is not None:
+            self.values[field] = value
+            self.rows.append(Row(None, f"{self.name}.{field}", Outcome.DEFAULT, None, None))
 
     def _accepted(self, field: Field, value: object, rows: Iterable[Row]) -> object:
         try:

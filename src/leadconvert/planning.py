@@ -11,13 +11,14 @@ from datetime import datetime
 import attrs
 
 from leadconvert.access import AccessRequest, Action, Actor, Decision
+from leadconvert.asking import form_fields, missing
 from leadconvert.carrying import Carry, Carrying, mapped, question_about
 from leadconvert.closing import Closing, Request
 from leadconvert.errors import Cause, Problem, did_you_mean
-from leadconvert.fields import Field, Kind
+from leadconvert.fields import Kind
 from leadconvert.filling import Filler
 from leadconvert.mapping import FieldMapping
-from leadconvert.pipelines import Pipeline, StageRole
+from leadconvert.pipelines import StageRole
 from leadconvert.records import Lead, Record
 from leadconvert.results import ConversionResult, Draft, FormField, Outcome, Plan, Question, Row
 from leadconvert.rules import ConversionRules
@@ -331,58 +332,28 @@ class _Planner:
             made=self._made(),
             mappings=mapped(self.rules, kind.id) | own,
             transforms=self.rules.transforms_by_name(),
+            pipelines=self.rules.pipelines_of(kind.id),
         )
         filler.fill()
-        self._place_in_pipeline(kind, filler)
         before = len(self.problems)
         self.problems += filler.problems
         allowed = self._may_create(index, kind, filler.values)
         for name, field in kind.references.items():
             for id_ in _ids(filler.values.get(name)):
                 allowed &= self._may_link(index, kind, name, Ref(str(field.to), id_), there)
-        self.what_is_missing(index, kind, filler)
+        self.problems += missing(filler)
         self.rows += filler.rows
         self.drafts.append(Draft(target=index, ref=ref, values=filler.values))
         if len(self.problems) == before:
             self._build(index, kind, ref, filler.values)
         if allowed:
-            self._ask(index, kind, filler, self.problems[before:])
+            self.form += form_fields(filler, self.problems[before:])
 
     def _made(self) -> dict[str, tuple[str, ...]]:
         made: dict[str, tuple[str, ...]] = {}
         for _, ref in sorted(self.refs.items()):
             made[ref.kind] = (*made.get(ref.kind, ()), ref.id)
         return made
-
-    def _place_in_pipeline(self, kind: Kind, filler: Filler) -> None:
-        """Put the record into the pipeline asked for, or the default one, and its first stage."""
-        pipelines = self.rules.pipelines_of(kind.id)
-        if kind.stage is None:
-            return
-        ids = [pipeline.id for pipeline in pipelines]
-        asked = _text(filler.values.get(kind.pipeline or ""))
-        pipeline: Pipeline | None = pipelines[0]
-        if asked is not None:
-            pipeline = next((one for one in pipelines if one.id == asked), None)
-        elif kind.pipeline is not None:
-            filler.values[kind.pipeline] = ids[0]
-            filler.rows.append(
-                Row(None, f"{filler.name}.{kind.pipeline}", Outcome.DEFAULT, None, None)
-            )
-        if pipeline is None:
-            facts = {"pipelines": ids, **did_you_mean(str(asked), ids)}
-            filler.refuse("unknown_pipeline", str(kind.pipeline), facts)
-            return
-        stage = _text(filler.values.get(kind.stage))
-        stages = [one.id for one in pipeline.stages]
-        if stage is None:
-            filler.values[kind.stage] = pipeline.first.id
-            filler.rows.append(
-                Row(None, f"{filler.name}.{kind.stage}", Outcome.DEFAULT, None, None)
-            )
-        elif stage not in stages:
-            facts = {"pipeline": pipeline.id, "stages": stages, **did_you_mean(stage, stages)}
-            filler.refuse("unknown_target_stage", kind.stage, facts)
 
     def _may_create(self, index: int, kind: Kind, values: Mapping[str, object]) -> bool:
         parts = (kind.owner, kind.pipeline, kind.stage)
@@ -424,56 +395,6 @@ class _Planner:
             self._problem(
                 Cause.INVALID, "constructor_failed", target=index, kind=kind.id, params=facts
             )
-
-    # -- what is missing --------------------------------------------------------------------------
-
-    def what_is_missing(self, index: int, kind: Kind, filler: Filler) -> None:
-        refused = {problem.field for problem in filler.problems}
-        values, members = filler.values, kind.members
-
-        def missing(code: str, name: str, **facts: object) -> None:
-            self._problem(Cause.MISSING, code, target=index, kind=kind.id, field=name, params=facts)
-
-        for name, field in members.items():
-            if field.required and is_empty(values.get(name)) and name not in refused:
-                missing("required", name, label=field.label, sources=filler.sources_of(name))
-        for group in kind.any_of:
-            if all(is_empty(values.get(name)) for name in group) and not refused & set(group):
-                labels = [members[name].label for name in group]
-                missing("any_required", group[0], labels=labels, fields=group)
-        for name, field in members.items():
-            currency = field.currency
-            if currency is None or is_empty(values.get(name)) or currency in refused:
-                continue
-            if is_empty(values.get(currency)) and not members[currency].required:
-                label = members[currency].label
-                missing("currency_required", currency, label=label, amount_label=field.label)
-
-    def _ask(self, index: int, kind: Kind, filler: Filler, problems: Iterable[Problem]) -> None:
-        for problem in problems:
-            names = problem.params.get("fields", (problem.field,))
-            for name in names if isinstance(names, tuple) else ():
-                if name in kind.members and name != kind.converted_from:
-                    self.form.append(
-                        self._form_field(index, kind, filler, kind.members[name], problem.code)
-                    )
-
-    def _form_field(
-        self, index: int, kind: Kind, filler: Filler, field: Field, why: str
-    ) -> FormField:
-        return FormField(
-            target=index,
-            kind=kind.id,
-            field=field.id,
-            label=field.label,
-            type=field.type,
-            multiple=field.multiple,
-            max_length=field.max_length,
-            options=field.options,
-            value=filler.values.get(field.id),
-            sources=filler.sources_of(field.id),
-            why=why,
-        )
 
     # -- what reaches nothing ---------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Type-checks the python blocks of the pages, each page as one module, strictly.
 
-Run it with ``uv run --group types python tests/typing/check_docs.py``; it exits with 1 where a block
-has a mistake, and tells the page and the line.
+Run it with ``uv run --group types python tests/typing/check_docs.py``; it tells the page and the
+line of each mistake, and exits with 1 where there is any.
 """
 
 import subprocess
@@ -49,8 +49,8 @@ def main() -> int:
             [*command, *page_of], cwd=folder, capture_output=True, text=True, check=False
         )
     told = checked.stdout
-    for name, relative in page_of.items():
-        told = told.replace(f"{name}:", f"{relative}:")
+    for name, shown in page_of.items():
+        told = told.replace(f"{name}:", f"{shown}:")
     sys.stdout.write(told + checked.stderr)
     return checked.returncode
 
