@@ -7,7 +7,14 @@ from typing import Final
 import attrs
 
 from leadconvert.access import ANY_KIND, Policy
-from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
+from leadconvert.errors import (
+    DefinitionError,
+    Problem,
+    did_you_mean,
+    mistake,
+    twice,
+    unknown,
+)
 from leadconvert.fields import LEAD, Field, Kind, MisfitError
 from leadconvert.mapping import TRANSFORMS, FieldMapping, Transform
 from leadconvert.pipelines import Pipeline, StageRole
@@ -305,7 +312,8 @@ def _reference_mistakes(rules: ConversionRules, ids: list[str]) -> Iterator[Prob
     lead = rules.lead
     for kind in (lead, *rules.kinds):
         for name, field in kind.members.items():
-            if field.to is not None and field.to not in ids:
+            # a CRM has more kinds than these rules; a name nearly one of theirs is a slip
+            if field.to is not None and field.to not in ids and did_you_mean(field.to, ids):
                 yield unknown("kind", field.to, ids, f"field {kind.id}.{name}")
     for kind in rules.kinds:
         back = kind.members.get(kind.converted_from or "")

@@ -70,9 +70,7 @@ def _data(file: str, text: str) -> object:
             if not isinstance(item, dict):
                 raise UnusableError(f"{file}: item {number} of the list is no JSON object")
     elif not isinstance(data, dict):
-        raise UnusableError(
-            f"{file}: line 1, column 1: is neither a JSON object nor a list of them"
-        )
+        raise UnusableError(f"{file}: line 1, column 1: is no JSON object and no list of them")
     return data
 
 
@@ -81,7 +79,7 @@ def _filled(lines: list[str]) -> list[tuple[int, str]]:
 
 
 def _is_json_lines(lines: list[str]) -> bool:
-    """Tell whether the first line is whole and others follow; else the file was meant as one JSON."""
+    """Tell whether the first line is whole and others follow; else one JSON was meant."""
     (_, first), *more = _filled(lines)
     try:
         _parsed(first)
@@ -133,7 +131,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _place(error: ValueError | RecursionError, text: str, first_line: int = 1) -> str:
-    """Return what is wrong with *text*, which starts at *first_line*, and where if that is known."""
+    """Return where *text*, which starts at *first_line*, is wrong if that is known, and how."""
     match error:
         case json.JSONDecodeError():
             where = f"{_at(text, error.pos, first_line)}: "

@@ -39,7 +39,7 @@ def watched(outcomes: Iterable[Converted | Rejected], count: int) -> Iterator[Co
 
 
 def print_outcomes(leads: Sequence[Lead], outcomes: Sequence[Converted | Rejected]) -> None:
-    """Print the table of *outcomes*, in the order of *leads*, and how many there are of each sort."""
+    """Print what came of each of *leads*, and how many were converted and refused."""
     if isinstance(sys.stdout, TextIOWrapper):
         # a name may hold letters that the encoding of the output lacks
         sys.stdout.reconfigure(errors="backslashreplace")

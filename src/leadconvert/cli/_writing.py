@@ -49,16 +49,8 @@ def _lines(
             for made in outcome.result.outcomes:
                 lines[made.ref.kind].append(_line(codec.to_data(made.record)))
         else:
-            refused.append(_line(_refusal(outcome, codec)))
+            refused.append(_line(codec.to_data(outcome.error)))
     return {f"{name}.jsonl": found for name, found in lines.items()}
-
-
-def _refusal(outcome: Rejected, codec: Codec) -> dict[str, object]:
-    return {
-        "lead_id": outcome.lead_id,
-        "error": type(outcome.error).__name__,
-        "problems": [codec.to_data(problem) for problem in outcome.error.problems],
-    }
 
 
 def _line(data: object) -> bytes:

@@ -21,6 +21,10 @@ __all__ = ["DERIVED", "leads"]
 T = TypeVar("T")
 
 
+class _UnreadableError(Exception):
+    """Why a value cannot be read, as the end of a sentence that starts with the field's name."""
+
+
 def _camel(name: str) -> str:
     """Return the name that ``crm.item.*`` has for a field: ``ADDRESS_2`` is ``address_2`` there."""
     first, *rest = name.lower().split("_")
@@ -180,30 +184,28 @@ class _Fields:
             return None
         try:
             return read(value)
-        except ValueError as error:
+        except _UnreadableError as error:
             self.mistakes.append(f"{name} {error}")
             return None
 
-    def demand(self, name: str, read: Callable[[object], str | None]) -> str:
-        """Return field *name*, which has to be there."""
+    def demand(self, name: str, read: Callable[[object], T | None], otherwise: T) -> T:
+        """Return field *name*, which has to be there; *otherwise* goes with a mistake only."""
         before = len(self.mistakes)
         value = self.take(name, read)
         if value is None and len(self.mistakes) == before:
             self.mistakes.append(f"{name} is missing")
-        return value or ""
+        return otherwise if value is None else value
 
 
 def _named(entry: Mapping[object, object]) -> _Fields:
+    """Return what is filled, under the names of crm.lead.* where they are known."""
     fields = _Fields({})
     for key, value in entry.items():
         name = _TWINS.get(str(key), str(key))
-        if name in fields.values and not _is_blank(value) and value != fields.values[name]:
-            if not _is_blank(fields.values[name]):
-                fields.mistakes.append(f"{name} stands twice, with different values")
-                continue
-        elif name in fields.values:
+        if _is_blank(value):
             continue
-        fields.values[name] = value
+        if fields.values.setdefault(name, value) != value:
+            fields.mistakes.append(f"{name} stands twice, with different values")
     return fields
 
 
@@ -214,7 +216,7 @@ def _read(entry: Mapping[object, object], number: int, mistakes: list[str]) -> I
         fields.mistakes.append("entityTypeId is not that of leads, 1")
     for name in DERIVED:
         fields.values.pop(name, None)
-    id_ = fields.demand("ID", _id)
+    id_ = fields.demand("ID", _id, "")
     lead = _lead(id_, fields)
     at = f"lead {id_}" if id_ else f"lead number {number}"
     mistakes += (f"{mistake} @ {at}" for mistake in fields.mistakes)
@@ -235,7 +237,7 @@ def _lead(id_: str, fields: _Fields) -> Lead:
     contacts = (*([primary] if primary else []), *(take("CONTACT_IDS", _ids) or ()))
     return Lead(
         id=id_,
-        stage=fields.demand("STATUS_ID", _text),
+        stage=fields.demand("STATUS_ID", _text, ""),
         stage_description=take("STATUS_DESCRIPTION", _text),
         title=take("TITLE", _text),
         honorific=take("HONORIFIC", _text),
@@ -319,7 +321,7 @@ def _text(value: object) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise ValueError("is no text")
+    raise _UnreadableError("is no text")
 
 
 def _id(value: object) -> str | None:
@@ -330,7 +332,7 @@ def _id(value: object) -> str | None:
 
 def _ids(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
-        raise ValueError("is no list of ids")  # noqa: TRY004 - the reader collects ValueErrors
+        raise _UnreadableError("is no list of ids")
     return tuple(id_ for item in value if not _is_blank(item) and (id_ := _id(item)))
 
 
@@ -343,27 +345,27 @@ def _flag(value: object) -> bool:
         case "N":
             return False
         case _:
-            raise ValueError("is neither Y nor N")
+            raise _UnreadableError("is neither Y nor N")
 
 
 def _number(value: object) -> Decimal:
     if isinstance(value, float):
-        raise ValueError("is a float, which is not exact: parse with parse_float=Decimal")  # noqa: TRY004 - as above
+        raise _UnreadableError("is a float, which is not exact: parse with parse_float=Decimal")
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise ValueError("is no number")
+        raise _UnreadableError("is no number")
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise ValueError("is no number") from None
+        raise _UnreadableError("is no number") from None
     if not number.is_finite():
-        raise ValueError("is no finite number")
+        raise _UnreadableError("is no finite number")
     return number
 
 
 def _moment(value: object) -> datetime:
     moment = _parsed(value, "is no moment")
     if moment.utcoffset() is None:
-        raise ValueError("has no time zone")
+        raise _UnreadableError("has no time zone")
     return moment
 
 
@@ -375,15 +377,15 @@ def _day(value: object) -> date:
 def _parsed(value: object, why_not: str) -> datetime:
     try:
         return datetime.fromisoformat(_text(value))
-    except ValueError:
-        raise ValueError(why_not) from None
+    except (ValueError, _UnreadableError):
+        raise _UnreadableError(why_not) from None
 
 
 def _objects(value: object, what: str) -> Iterator[Mapping[str, object]]:
     """Yield the objects of a list, each with its names in upper case and no underscores."""
     for entry in value if isinstance(value, list | tuple) else [value]:
         if not isinstance(entry, Mapping):
-            raise ValueError(f"is no list of {what}")  # noqa: TRY004 - as above
+            raise _UnreadableError(f"is no list of {what}")
         yield {str(name).upper().replace("_", ""): item for name, item in entry.items()}
 
 
@@ -405,7 +407,7 @@ def _grouped(value: object) -> dict[str, tuple[Channel, ...]]:
     for entry in _objects(value, "channels"):
         type_ = entry.get("TYPEID")
         if _is_blank(type_):
-            raise ValueError("has a channel without typeId")
+            raise _UnreadableError("has a channel without typeId")
         channel = _channel(entry)
         if not is_empty(channel):
             found[_text(type_)] = (*found.get(_text(type_), ()), channel)
@@ -419,14 +421,14 @@ def _products(value: object) -> tuple[Product, ...]:
 def _product(entry: Mapping[str, object]) -> Product:
     fields = _Fields(dict(entry))
     product = Product(
-        name=fields.demand("PRODUCTNAME", _text),
-        price=fields.take("PRICE", _number) or Decimal(0),
+        name=fields.demand("PRODUCTNAME", _text, ""),
+        price=fields.demand("PRICE", _number, Decimal(0)),
         quantity=_or_one(fields.take("QUANTITY", _number)),
         product_id=fields.take("PRODUCTID", _id),
         tax_percent=fields.take("TAXRATE", _number),
     )
     if fields.mistakes:
-        raise ValueError(f"has a row whose {' and whose '.join(fields.mistakes)}")
+        raise _UnreadableError(f"has a row whose {' and whose '.join(fields.mistakes)}")
     return product
 
 
@@ -448,5 +450,5 @@ def _plain(value: object) -> object:
         case None | str() | int():
             pass
         case _:
-            raise ValueError(f"is a {type(value).__name__}, which is no JSON")
+            raise _UnreadableError(f"is a {type(value).__name__}, which is no JSON")
     return value

@@ -1,0 +1,342 @@
+"""Records, plans, results, changes, receipts and errors to and from plain JSON data.
+
+What is written is read back equal. Where a class says what stands in a place, the data is as plain as
+can be; where anything may stand (custom fields, values, params) whatever JSON has no form for is told
+by a tag, an object of one key: ``{"$decimal": "5.00"}``, ``{"$date": "2027-01-31"}``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
+
+import attrs
+from cattrs import Converter, transform_error
+from cattrs.cols import (
+    is_namedtuple,
+    namedtuple_dict_structure_factory,
+    namedtuple_dict_unstructure_factory,
+)
+from cattrs.errors import (
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+    IterableValidationNote,
+)
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from leadconvert import errors
+from leadconvert.errors import ConversionError, DefinitionError, LeadConvertError, Problem, did_you_mean
+from leadconvert.fields import Field, FieldType
+from leadconvert.records import Conversion, GenericRecord, Lead, Record, StageChange
+from leadconvert.rules import ConversionRules
+from leadconvert.values import Address, Channel, FrozenMap, Product, Ref, aware
+
+
+__all__ = ["Codec"]
+
+T = TypeVar("T")
+Read = Callable[[object], object]
+
+#: The library's own values that may stand anywhere, by their tags.
+_VALUES: Final[Mapping[str, type]] = {
+    "$address": Address,
+    "$channel": Channel,
+    "$conversion": Conversion,
+    "$product": Product,
+    "$ref": Ref,
+    "$stage_change": StageChange,
+}
+_TAGS: Final = {cls: tag for tag, cls in _VALUES.items()}
+
+#: What an untagged custom value of a lead is read as; text, where nothing stands here.
+_READ_AS: Final[Mapping[FieldType, type]] = {
+    FieldType.INTEGER: int,
+    FieldType.DECIMAL: Decimal,
+    FieldType.MONEY: Decimal,
+    FieldType.BOOLEAN: bool,
+    FieldType.DATE: date,
+    FieldType.DATETIME: datetime,
+    FieldType.URL: Channel,
+    FieldType.EMAIL: Channel,
+    FieldType.PHONE: Channel,
+    FieldType.MESSENGER: Channel,
+    FieldType.ADDRESS: Address,
+    FieldType.PRODUCT: Product,
+}
+
+_ERRORS: Final[Mapping[str, type[LeadConvertError]]] = {
+    name: cls
+    for name, cls in vars(errors).items()
+    if isinstance(cls, type) and issubclass(cls, (ConversionError, DefinitionError))
+}
+
+
+@attrs.frozen
+class Codec:
+    """Writes the library's values, and records of your own classes, as JSON data, and reads them.
+
+    *rules* say which classes of records there are. Text is written as it is, lone surrogates too, so
+    let ``json.dumps`` escape it (it does unless told otherwise).
+
+    Example:
+        >>> from decimal import Decimal
+        >>> from leadconvert import Deal, presets
+        >>> from leadconvert.codec import Codec
+        >>> codec = Codec(presets.bitrix24())
+        >>> data = codec.to_data(Deal(id="D-5", amount=Decimal("5.00"), custom={"UF_X": 1}))
+        >>> data
+        {'id': 'D-5', 'custom': {'UF_X': 1}, 'amount': '5.00'}
+        >>> codec.from_data(data, Deal)
+        Deal(id='D-5', custom=['UF_X'], amount=Decimal('5.00'))
+    """
+
+    rules: ConversionRules
+    _converter: Converter = attrs.field(init=False, eq=False, repr=False)
+    #: Reads leads that a person wrote.
+    _friendly: Converter = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        converter = Converter(
+            unstruct_collection_overrides={
+                tuple: list,
+                set: _in_order,
+                frozenset: _in_order,
+            },
+            unstructure_fallback_factory=lambda _: self._write,
+            structure_fallback_factory=lambda _: self._structure_any,
+            forbid_extra_keys=True,
+        )
+        self._register_plain(converter)
+        self._register_own(converter)
+        object.__setattr__(self, "_converter", converter)
+        friendly = converter.copy()
+        friendly.register_structure_hook(datetime, lambda data, _: aware(_moment(data)))
+        custom = override(struct_hook=lambda data, _: self._custom(data))
+        read_lead = make_dict_structure_fn(
+            Lead, friendly, _cattrs_forbid_extra_keys=True, custom=custom
+        )
+        friendly.register_structure_hook(Lead, lambda data, _: read_lead(_object(data), Lead))
+        object.__setattr__(self, "_friendly", friendly)
+
+    def to_data(self, value: object) -> object:
+        """Return *value* as JSON data: dicts, lists, text, whole numbers, booleans and None.
+
+        Raises:
+            TypeError: it holds a value of a class nobody could read back.
+            ValueError: it holds a record that is of none of the rules' kinds.
+
+        Example:
+            >>> from leadconvert import Ref, presets
+            >>> from leadconvert.codec import Codec
+            >>> Codec(presets.bitrix24()).to_data(Ref("deal", "D-5"))
+            {'kind': 'deal', 'id': 'D-5', 'provisional': False}
+        """
+        return self._converter.unstructure(value)
+
+    def from_data(self, data: object, cls: type[T]) -> T:
+        """Return the value of class *cls* that `to_data` wrote as *data*.
+
+        Raises:
+            ValueError: the data is none of that class; all mistakes, each with its place.
+
+        Example:
+            >>> from leadconvert import Ref, presets
+            >>> from leadconvert.codec import Codec
+            >>> Codec(presets.bitrix24()).from_data({"kind": "deal", "id": "D-5"}, Ref)
+            Ref(kind='deal', id='D-5', provisional=False)
+        """
+        return _read(self._converter, data, cls)
+
+    def leads(self, data: object) -> tuple[Lead, ...]:
+        """Read leads that a person or another program wrote: one object, or a list of them.
+
+        A number may be a number or text, a channel an object or text, and a custom value is read by
+        the type its field has in the rules. Parse JSON with ``parse_float=Decimal``: a float is not
+        exact, and refused.
+
+        Raises:
+            ValueError: the data has another shape, or a value cannot be read; all mistakes, each
+                with its place.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> from leadconvert.codec import Codec
+            >>> codec = Codec(presets.bitrix24())
+            >>> codec.leads({"id": "L-7", "stage": "NEW", "amount": 5000, "emails": ["a@b.example"]})
+            (Lead(id='L-7', stage='NEW', emails=(Channel(value='a@b.example', use=None),), amount=Decimal('5000')),)
+            >>> codec.leads([{"id": "L-7", "stage": "NEW", "amuont": 5000}])
+            Traceback (most recent call last):
+            ...
+            ValueError: there is no 'amuont', did you mean 'amount'? @ $[0]
+        """
+        match data:
+            case Mapping():
+                return (_read(self._friendly, data, Lead),)
+            case list() | tuple():
+                return _read(self._friendly, data, tuple[Lead, ...])
+            case _:
+                raise ValueError(
+                    f"leads are an object or a list of objects, not {_told(data)}: write"
+                    ' {"id": ..., "stage": ...}'
+                )
+
+    def _register_plain(self, converter: Converter) -> None:
+        """Say how the values are written and read that JSON has, or nearly has."""
+        for cls in (str, int, bool):
+            converter.register_structure_hook(cls, _exactly)
+        converter.register_structure_hook(float, self._structure_any)
+        converter.register_structure_hook(Decimal, lambda data, _: _decimal(data))
+        converter.register_structure_hook(date, lambda data, _: _day(data))
+        converter.register_structure_hook(datetime, lambda data, _: _moment(data))
+        converter.register_unstructure_hook(str, str.__str__)  # a StrEnum, as plain text
+        converter.register_unstructure_hook(Decimal, str)
+        converter.register_unstructure_hook(date, lambda day: day.isoformat())
+        converter.register_structure_hook_factory(_is_collection, _collection)
+        converter.register_unstructure_hook_factory(
+            is_namedtuple, namedtuple_dict_unstructure_factory
+        )
+        converter.register_structure_hook_factory(
+            is_namedtuple,
+            lambda cls: _of_objects(namedtuple_dict_structure_factory(cls, converter), cls),
+        )
+        converter.register_unstructure_hook_func(_is_untyped, self._write)
+        converter.register_structure_hook_func(_is_untyped, self._structure_any)
+        converter.register_unstructure_hook_func(_is_untyped_map, self._write_map)
+        converter.register_structure_hook_func(
+            _is_untyped_map, lambda data, _: self._read_map(data)
+        )
+
+    def _register_own(self, converter: Converter) -> None:
+        """Say how attrs classes, records and errors are written and read."""
+        converter.register_unstructure_hook_factory(
+            attrs.has,
+            lambda cls: make_dict_unstructure_fn(cls, converter, **_omissions(cls)),
+        )
+        converter.register_structure_hook_factory(
+            attrs.has,
+            lambda cls: _of_objects(
+                make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True), cls
+            ),
+        )
+        read_channel = _of_objects(make_dict_structure_fn(Channel, converter), Channel)
+        converter.register_structure_hook(
+            Channel,
+            lambda data, _: Channel(data) if isinstance(data, str) else read_channel(data, Channel),
+        )
+        converter.register_unstructure_hook_func(_is_record, self._write_record)
+        converter.register_structure_hook_func(
+            _is_record, lambda data, _: self._read_record(_object(data))
+        )
+        converter.register_unstructure_hook_func(_is_error, self._write_error)
+        converter.register_structure_hook_func(_is_error, self._read_error)
+
+    def _write(self, value: object) -> object:
+        """Write a value that stands where anything may."""
+        match value:
+            case None | bool():
+                return value
+            case str():
+                return str.__str__(value)
+            case int():
+                return int(value)
+            case float():
+                return {"$float": repr(float(value))}
+            case Decimal():
+                return {"$decimal": str(value)}
+            case datetime():
+                return {"$datetime": value.isoformat()}
+            case date():
+                return {"$date": value.isoformat()}
+            case tuple() | list():
+                return [self._write(item) for item in value]
+            case Mapping():
+                return {"$map": self._write_map(value)}
+            case _ if tag := _TAGS.get(type(value)):
+                return {tag: self._converter.unstructure(value)}
+            case _:
+                raise TypeError(f"a {type(value).__qualname__} cannot be written as JSON data")
+
+    def _write_map(self, value: Mapping[str, object]) -> dict[str, object]:
+        return {str.__str__(key): self._write(item) for key, item in value.items()}
+
+    def _read_any(self, data: object) -> object:
+        """Read what `_write` wrote."""
+        match data:
+            case None | bool() | int() | str():
+                return data
+            case list() | tuple():
+                return tuple(_each((key, item, self._read_any) for key, item in enumerate(data)))
+            case Mapping() if len(data) == 1:
+                [(tag, inner)] = data.items()
+                return self._read_tagged(tag, inner)
+            case _:
+                raise ValueError(f"{_told(data)} needs a tag here, such as {{'$decimal': '5.00'}}")
+
+    def _structure_any(self, data: object, _: object) -> object:
+        return self._read_any(data)
+
+    def _read_tagged(self, tag: object, data: object) -> object:
+        match tag:
+            case "$map":
+                return self._read_map(data)
+            case "$float":
+                return _parsed(float, data, "a number")
+            case "$decimal":
+                return _parsed(Decimal, data, "a number")
+            case "$datetime":
+                return _moment(data)
+            case "$date":
+                return _day(data)
+            case str() if tag in _VALUES:
+                return self._converter.structure(data, _VALUES[tag])
+            case _:
+                known = ("$date", "$datetime", "$decimal", "$float", "$map", *_VALUES)
+                raise ValueError(f"{tag!r} is no tag, only {', '.join(known)}")
+
+    def _read_map(self, data: object) -> FrozenMap[object]:
+        items = _object(data)
+        values = _each((key, item, self._read_any) for key, item in items.items())
+        return FrozenMap(zip(items, values, strict=True))
+
+    def _write_record(self, record: Record) -> dict[str, object]:
+        kind = self.rules.kind_of(record)
+        if kind is None:
+            name = getattr(record, "kind", type(record).__qualname__)
+            raise ValueError(f"no kind of the rules is of the record's {name!r}: add one")
+        return {_kind_key(type(record)): kind.id} | self._converter.unstructure(record)
+
+    def _read_record(self, data: Mapping[str, object]) -> object:
+        tag = data.get("$kind", data.get("kind"))
+        kinds = {kind.id: kind for kind in (self.rules.lead, *self.rules.kinds)}
+        if not isinstance(tag, str) or tag not in kinds:
+            raise ValueError(f"a record needs its kind, one of {', '.join(kinds)}")
+        cls = kinds[tag].cls or GenericRecord
+        own = {} if cls is GenericRecord else {_kind_key(cls)}
+        fields = {key: item for key, item in data.items() if key not in own}
+        return self._converter.structure(fields, cls)
+
+    def _write_error(self, error: ConversionError | DefinitionError) -> dict[str, object]:
+        name = type(error).__name__
+        if _ERRORS.get(name) is not type(error):
+            raise TypeError(f"a {name} is no error of the library, so nobody could read it back")
+        lead = {"lead_id": error.lead_id} if isinstance(error, ConversionError) else {}
+        return {"error": name, **lead, "problems": self._converter.unstructure(error.problems)}
+
+    def _read_error(self, data: object, cls: type[LeadConvertError]) -> LeadConvertError:
+        items = _object(data)
+        found = _ERRORS.get(str(items.get("error")))
+        if found is None or not issubclass(found, cls):
+            raise ValueError(f"'error' names no {cls.__name__}")
+        if issubclass(found, DefinitionError):
+            read = self._converter.structure(items, _Mistakes)
+            return found(read.problems)
+        refused = self._converter.structure(items, _Refusal)
+        return refused_as(found, refused)
+
+    def _custom(self, data: object) -> FrozenMap[object]:
+        """Read a lead's custom fields, each by its type in the rules."""
+        items = _object(data)
+        declared = {field.id: field for field in self.rules.lead.custom}
+        values = _each((key, item, self._reader(declared.get(key))) for key, item in items.items())
+        return FrozenMap(zip(items, values, strict=True))
