@@ -308,7 +308,7 @@ class TestShapes:
         assert expected == presets.bitrix24.leads(data)
         assert presets.bitrix24.leads({"result": []}) == ()
 
-    @pytest.mark.parametrize("nothing", ["0", 0, "", None])
+    @pytest.mark.parametrize("nothing", ["0", 0, "", None], ids=repr)
     def test_no_client(self, nothing: object) -> None:
         """Zero, blank and null stand for no client at all."""
         lead = read(COMPANY_ID=nothing, CONTACT_ID=nothing, CONTACT_IDS=[nothing, "5"])
@@ -363,6 +363,7 @@ class TestShapes:
 
 
 FLOAT: Final = "{} is a float, which is not exact: parse with parse_float=Decimal @ lead 7"
+ROW: Final = "PRODUCTNAME is missing and whose PRICE is no number"
 
 
 class TestMistakes:
@@ -406,8 +407,8 @@ class TestMistakes:
             ({"fm": ["+44 1"]}, "fm is no list of channels @ lead 7"),
             ({"PRODUCT_ROWS": ["x"]}, "PRODUCT_ROWS is no list of product rows @ lead 7"),
             (
-                {"PRODUCT_ROWS": [{"QUANTITY": 1}]},
-                "PRODUCT_ROWS has a row whose PRODUCTNAME is missing and whose PRICE is missing @ lead 7",
+                {"PRODUCT_ROWS": [{"PRICE": "few"}]},
+                f"PRODUCT_ROWS has a row whose {ROW} @ lead 7",
             ),
             ({"entityTypeId": 2}, "entityTypeId is not that of leads, 1 @ lead 7"),
             (
@@ -442,7 +443,7 @@ class TestMistakes:
     )
     def test_other_shapes(self, data: object, name: str) -> None:
         """What is neither an object nor a list is refused in a clear sentence."""
-        told = f"a lead is an object, several are a list of them; this is a {name}"
+        told = f"a lead is an object, several are a list of them, and this is a {name}"
         assert [told] == refused(data)
 
 

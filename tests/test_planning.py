@@ -1,4 +1,4 @@
-"""The readable engine, read by its steps: who may, ready, there, asked, filled, missing, nothing."""
+"""The readable engine, by its steps: who may, ready, there, asked, filled, missing, nothing."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -94,10 +94,20 @@ class TestMisuse:
         with pytest.raises(TypeError, match=r"write \[...\] around it"):
             plan(Lead(id="L", stage="new"), "deal", rules=rules(), actor=ADMIN, at=AT)
 
-    def test_something_that_is_no_lead(self) -> None:
-        """Only a Lead can be converted."""
-        with pytest.raises(TypeError, match="a Lead is needed to convert, not a Deal"):
-            plan(Deal(id="D"), ["deal"], rules=rules(), actor=ADMIN, at=AT)  # type: ignore[arg-type]
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            ({"lead": Deal(id="D")}, "lead is a Lead, not a Deal"),
+            ({"rules": presets.bitrix24}, "rules is a ConversionRules, not a Bitrix24"),
+            ({"actor": "u-7"}, "actor is a Actor, not a str"),
+            ({"known": [Deal(id="D")]}, "known is a Known, not a list"),
+        ],
+    )
+    def test_a_value_of_another_class(self, wrong: dict[str, object], told: str) -> None:
+        """What is handed over in place of a lead, rules, an actor or known is named."""
+        right = {"lead": Lead(id="L", stage="new"), "rules": rules(), "actor": ADMIN}
+        with pytest.raises(TypeError, match=told):
+            plan(into=["deal"], at=AT, **right | wrong)  # type: ignore[arg-type]
 
     def test_a_naive_moment(self) -> None:
         """The moment of a conversion says its time zone."""
@@ -291,7 +301,10 @@ class TestWhatIsAskedFor:
 
     def test_ids_derived_and_given(self) -> None:
         """Ids say lead, conversion, kind and ordinal, unless one is given."""
-        one, two = Create("deal", values={"title": "T"}), Create("deal", values={"title": "T"}, id="D")
+        one, two = (
+            Create("deal", values={"title": "T"}),
+            Create("deal", values={"title": "T"}, id="D"),
+        )
         result = plan(
             Lead(id="L", stage="new"), [one, two, one], rules=rules(), actor=ADMIN, at=AT
         ).result()
@@ -335,10 +348,14 @@ class TestWhatIsAskedFor:
 
 class TestWhatATargetGets:
     def test_supplied_wins_over_mapped_over_default(self) -> None:
-        """What is supplied wins, then the mapping, then the default; a supplied None stays empty."""
+        """What is supplied wins, then the mapping, then the default; a given None stays empty."""
         deal = attrs.evolve(
             DEAL,
-            fields=[*DEAL.fields, Field("comments", "text", default="none"), Field("type", "text", default="SALE")],
+            fields=[
+                *DEAL.fields,
+                Field("comments", "text", default="none"),
+                Field("type", "text", default="SALE"),
+            ],
         )
         given = rules(
             kinds=(CONTACT, COMPANY, deal),
@@ -377,7 +394,11 @@ class TestWhatATargetGets:
         mapping = FieldMapping("company_name", "company", "name", fallbacks=["title", "last_name"])
         given = rules(mappings=(mapping,))
         p = plan(
-            Lead(id="L", stage="new", title="T", last_name="N"), ["company"], rules=given, actor=ADMIN, at=AT
+            Lead(id="L", stage="new", title="T", last_name="N"),
+            ["company"],
+            rules=given,
+            actor=ADMIN,
+            at=AT,
         )
 
         assert "T" == p.result().company.name
@@ -398,7 +419,12 @@ class TestWhatATargetGets:
         lead = Lead(id="L", stage="new", title="T", source="WEB", tags=["a", "b"])
         deal = plan(lead, ["deal"], rules=given, actor=ADMIN, at=AT).result().deal
 
-        assert ("T!", "SALE", "Website", ("A", "b")) == (deal.title, deal.type, deal.source, deal.tags)
+        assert ("T!", "SALE", "Website", ("A", "b")) == (
+            deal.title,
+            deal.type,
+            deal.source,
+            deal.tags,
+        )
 
     def test_a_transform_that_leaves_nothing(self) -> None:
         """What a transform makes of nothing is reported, and the next source is tried."""
@@ -423,12 +449,20 @@ class TestWhatATargetGets:
 
     def test_a_mapped_value_that_does_not_fit(self) -> None:
         """It is refused, asked for in the form, and not also told to be missing."""
-        deal = attrs.evolve(DEAL, fields=[*DEAL.fields[1:], Field("title", "text", max_length=2, required=True)])
+        deal = attrs.evolve(
+            DEAL, fields=[*DEAL.fields[1:], Field("title", "text", max_length=2, required=True)]
+        )
         given = rules(
             kinds=(CONTACT, COMPANY, deal),
             mappings=(FieldMapping("title", "deal"), FieldMapping("source", "deal", "type")),
         )
-        p = plan(Lead(id="L", stage="new", title="long", source="s"), ["deal"], rules=given, actor=ADMIN, at=AT)
+        p = plan(
+            Lead(id="L", stage="new", title="long", source="s"),
+            ["deal"],
+            rules=given,
+            actor=ADMIN,
+            at=AT,
+        )
 
         assert [(0, "deal", "title", "too_long")] == codes(p)
         assert [("title", "too_long", ("title",))] == [(f.field, f.why, f.sources) for f in p.form]
@@ -501,7 +535,9 @@ class TestWhatATargetGets:
             stage="status",
         )
         given = rules(kinds=(invoice,), pipelines=(LEADS, Pipeline("i", "invoice", ["draft"])))
-        result = plan(Lead(id="L", stage="new"), ["invoice"], rules=given, actor=ADMIN, at=AT).result()
+        result = plan(
+            Lead(id="L", stage="new"), ["invoice"], rules=given, actor=ADMIN, at=AT
+        ).result()
 
         assert {"status": "draft", "converted_from": ("L",)} == dict(result.records[0].custom)
 
@@ -612,9 +648,7 @@ class TestReferences:
 
     def test_a_record_not_handed_over(self) -> None:
         """What nobody loaded cannot be pointed at."""
-        p = plan(
-            self.LEAD, ["deal"], rules=rules(mappings=self.MAPPINGS), actor=ADMIN, at=AT
-        )
+        p = plan(self.LEAD, ["deal"], rules=rules(mappings=self.MAPPINGS), actor=ADMIN, at=AT)
 
         assert [
             (0, "deal", "contact_ids", "unknown_record"),
@@ -667,7 +701,7 @@ class TestReferences:
 
     def test_wanted(self) -> None:
         """A store is asked for the supplied and the bound records, each once, and for no blanks."""
-        targets = [
+        targets: list[str | Create] = [
             Create("deal", values={"contact_ids": ["C-7", "C-1", ""], "company_id": 5}),
             "contact",
             "nonsense",
@@ -706,7 +740,7 @@ class TestWhatIsMissing:
         ] == [(field.target, field.field, field.label, field.sources) for field in p.form]
 
     def test_a_refused_currency_is_told_once(self) -> None:
-        """A currency of the wrong type is not missing as well; nor is a group with a refused one."""
+        """A currency of the wrong type is not missing as well; nor is a group with one."""
         targets = [
             Create("deal", values={"title": "T", "amount": 5, "currency": 7}),
             Create("contact", values={"last_name": 7}),
@@ -898,3 +932,10 @@ class TestRealRules:
             result.deal.opened,
             result.contact.opened,
         )
+
+
+class TestStandardNames:
+    def test_a_custom_field_cannot_hide_a_standard_one(self) -> None:
+        """A custom field of a standard name would be lost, so the record refuses it."""
+        with pytest.raises(ValueError, match="title: a standard field, not a custom one"):
+            Lead(id="L", stage="new", custom={"title": "T"})

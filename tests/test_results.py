@@ -37,7 +37,12 @@ from leadconvert.fields import COMPANY, CONTACT, DEAL
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)
 ADMIN = Actor("u-1", roles=["admin"])
 LEAD = Lead(
-    id="L-7", revision="3", stage="NEW", title="Engine", last_name="Lovelace", company_name="Engines"
+    id="L-7",
+    revision="3",
+    stage="NEW",
+    title="Engine",
+    last_name="Lovelace",
+    company_name="Engines",
 )
 
 
@@ -78,7 +83,7 @@ class TestLooking:
 
         assert made.get(Contact) is None
         assert () == made.all("contact")
-        with pytest.raises(LookupError, match="no Contact, only deal L-7.1.deal.1"):
+        with pytest.raises(LookupError, match=r"no Contact, only deal L-7\.1\.deal\.1"):
             _ = made.contact
 
     @pytest.mark.parametrize("kind", [Deal, "deal"])
@@ -183,9 +188,7 @@ class TestStored:
     def test_users_kinds(self) -> None:
         """Own classes and records of fields alone are bound as well."""
         back = Field("converted_from", "reference", to="lead", multiple=True)
-        project = Kind(
-            "project", Project, fields=[Field("_deal_id", "reference", to="deal"), back]
-        )
+        project = Kind("project", Project, fields=[Field("_deal_id", "reference", to="deal"), back])
         invoice = Kind(
             "invoice", fields=[Field("deal_id", "reference", to="deal"), Field("no", "text"), back]
         )
@@ -223,7 +226,7 @@ class TestStored:
 
     def test_a_receipt_that_does_not_fit(self) -> None:
         """A receipt that is silent on a record is no receipt of this conversion."""
-        with pytest.raises(ValueError, match="says nothing of deal L-7.1.deal.1"):
+        with pytest.raises(ValueError, match=r"says nothing of deal L-7\.1\.deal\.1"):
             result(["deal"]).stored(Receipt())
 
 
@@ -235,8 +238,9 @@ class TestRefusals:
             convert(junk, ["deal"], rules=presets.bitrix24(), actor=ADMIN, at=AT)
 
         assert ["in_failure_stage", "required"] == [one.code for one in caught.value.problems]
-        assert "lead L-7: the lead stands in the failure stage 'JUNK' (move it back to a stage in" in str(
-            caught.value
+        assert (
+            "lead L-7: the lead stands in the failure stage 'JUNK' (move it back to a stage in"
+            in str(caught.value)
         )
 
     def test_many(self) -> None:

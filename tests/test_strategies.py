@@ -1,20 +1,235 @@
 """What the strategies promise: they draw what fits, and everything that fits can be drawn."""
 
-from datetime import datetime
+import copy
+from datetime import UTC, datetime
 
 import attrs
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 from leadconvert import (
+    NEW,
+    Actor,
+    Address,
+    Channel,
     ConversionRules,
     Create,
     Field,
     FieldType,
     Lead,
+    Policy,
     StageRole,
     plan,
     presets,
     testing,
 )
+
+
+RULES = presets.bitrix24()
+AT = datetime(2027, 1, 31, tzinfo=UTC)
+drawing = settings(
+    max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+def field_of(type_: FieldType, *, multiple: bool) -> Field:
+    """Return a field of a type, with what that type demands."""
+    options = ["cold", "hot"] if type_ is FieldType.ENUMERATION else []
+    to = "deal" if type_ is FieldType.REFERENCE else None
+    return Field("f", type_, multiple=multiple, options=options, to=to)
+
+
+class TestPlainValues:
+    """Texts, moments, days, amounts, channels, addresses, products."""
+
+    @drawing
+    @given(testing.texts(filled=True), testing.texts(max_length=1), testing.moments())
+    def test_texts_and_moments(self, filled: str, short: str, moment: datetime) -> None:
+        """Filled texts say something, short ones keep their length, moments have a zone."""
+        assert filled.strip()
+        assert len(short) <= 1
+        assert moment.utcoffset() is not None
+
+    def test_blank_texts_are_drawn(self) -> None:
+        """Without filled= there are texts of white space alone."""
+        blank = find(testing.texts(), lambda text: text.isspace(), settings=drawing)
+
+        assert " " == blank
+
+    def test_amounts_reach_below_zero(self) -> None:
+        """Amounts have two decimals and either sign."""
+        low = find(testing.amounts(), lambda amount: amount < 0, settings=drawing)
+
+        assert "-0.01" == str(low)
+
+    def test_days_and_products(self) -> None:
+        """Days are days, and a product may be free."""
+        free = find(testing.products(), lambda product: not product.price, settings=drawing)
+
+        assert datetime not in type(find(testing.days(), lambda day: True)).__mro__
+        assert "0.00" == str(free.price)
+
+    @drawing
+    @given(testing.channels(filled=True), testing.addresses(filled=True))
+    def test_filled_parts(self, channel: Channel, address: Address) -> None:
+        """A filled channel has a value, a filled address a city."""
+        assert channel.value.strip()
+        assert address.city is not None
+        assert address.city.strip()
+
+
+class TestValues:
+    """Values that fit a field."""
+
+    @pytest.mark.parametrize("multiple", [False, True])
+    @pytest.mark.parametrize("type_", list(FieldType))
+    def test_fit_every_type(self, type_: FieldType, multiple: bool) -> None:  # noqa: FBT001
+        """A value of any type is accepted by its field, and one that is filled stays filled."""
+        field = field_of(type_, multiple=multiple)
+
+        @settings(drawing, max_examples=10)
+        @given(testing.values(field), testing.values(field, filled=True))
+        def accepted(value: object, filled: object) -> None:
+            field.accept(value)
+            assert field.accept(filled) == filled
+            assert filled not in (None, (), "")
+
+        accepted()
+
+    @drawing
+    @given(testing.values(Field("f", "text", max_length=2)))
+    def test_keep_to_the_length(self, value: object) -> None:
+        """A text is no longer than its field allows."""
+        assert len(str(value or "")) <= 2
+
+    def test_none_is_drawn(self) -> None:
+        """A field may be empty."""
+        strategy = testing.values(Field("f", "integer"))
+
+        assert find(strategy, lambda value: value is None, settings=drawing) is None
+
+
+class TestLeads:
+    """Leads that fit the rules at hand."""
+
+    @drawing
+    @given(testing.leads(RULES))
+    def test_stand_in_process_and_point_at_nobody(self, lead: Lead) -> None:
+        """By default a lead can be converted: it is in process and needs no other record."""
+        assert lead.stage in {"NEW", "IN_PROCESS", "PROCESSED"}
+        assert (None, ()) == (lead.company_id, lead.contact_ids)
+
+    @drawing
+    @given(testing.leads(RULES, stages=["JUNK"], undeclared=False))
+    def test_stages_and_undeclared(self, lead: Lead) -> None:
+        """The stages are the caller's, and nothing is undeclared where that is not wanted."""
+        assert "JUNK" == lead.stage
+        assert {} == dict(lead.custom)
+
+    def test_bound_leads(self) -> None:
+        """A lead may be bound to clients where that is wanted."""
+        bound = testing.leads(RULES, bound=True)
+
+        assert find(bound, lambda lead: lead.company_id is not None).company_id == "0"
+
+    def test_declared_and_undeclared_custom_fields(self) -> None:
+        """Custom fields are filled, those of the rules with what fits them."""
+        lead_kind = attrs.evolve(RULES.lead, custom=[Field("UF_N", "integer")])
+        strategy = testing.leads(attrs.evolve(RULES, lead=lead_kind, transforms={}))
+        declared = find(strategy, lambda lead: lead.custom.get("UF_N") is not None)
+        other = find(strategy, lambda lead: lead.custom.keys() - {"UF_N"} != set())
+
+        assert 0 == declared.custom["UF_N"]
+        assert ["UF_OTHER_1"] == list(other.custom)
+
+    def test_blanks_and_zeros(self) -> None:
+        """Blank texts and zero amounts are among the values."""
+        blank = find(testing.leads(RULES), lambda lead: lead.title == "")
+        zero = find(testing.leads(RULES), lambda lead: lead.amount == 0)
+
+        assert ("", "0.00") == (blank.title, str(zero.amount))
+
+
+class TestActorsAndPolicies:
+    """Who asks, and what they may."""
+
+    @drawing
+    @given(testing.actors(RULES), testing.policies(RULES))
+    def test_make_valid_rules(self, actor: Actor, policy: Policy) -> None:
+        """Any policy drawn goes with the rules it was drawn for, and any actor may ask under it."""
+        rules = attrs.evolve(RULES, policy=policy, transforms={})
+
+        assert plan(Lead(id="L-1", stage="NEW"), ["deal"], rules=rules, actor=actor, at=AT).problems
+
+    def test_a_policy_may_permit_nothing_or_everything(self) -> None:
+        """Both ends are drawn."""
+        strategy = testing.policies(RULES)
+
+        assert Policy.allow_all() == find(strategy, lambda policy: policy.unrestricted)
+        assert Policy() == find(strategy, lambda policy: policy == Policy())
+
+
+class TestTargets:
+    """What may be asked for."""
+
+    @drawing
+    @given(testing.targets(RULES, fitting=True, repeated=False, max_size=2))
+    def test_fitting_values_are_never_refused(self, into: list[str | Create]) -> None:
+        """Where values fit, nothing but a missing field stands in the way."""
+        actor = Actor("u-1", roles=["admin"])
+        lead = Lead(id="L-1", stage="NEW")
+        found = plan(lead, into, rules=RULES, actor=actor, at=AT).problems
+
+        assert len(into) <= 2
+        assert {"missing"} >= {problem.cause.value for problem in found}
+
+    def test_anything_may_be_asked(self) -> None:
+        """Unknown kinds, unknown fields and one kind several times are drawn."""
+        strategy = testing.targets(RULES)
+
+        def has_unknown_field(into: list[str | Create]) -> bool:
+            return any(isinstance(one, Create) and "no such field" in one.values for one in into)
+
+        assert ["nothing of the kind"] == find(strategy, lambda into: "nothing" in str(into[0]))
+        assert ["contact", "contact"] == find(strategy, lambda into: len(into) == 2)
+        assert find(strategy, has_unknown_field)
+
+
+class TestConversionRules:
+    """Whole sets of rules."""
+
+    @drawing
+    @given(testing.conversion_rules(restricted=True))
+    def test_are_valid(self, rules: ConversionRules) -> None:
+        """Rules are made of one to four kinds, and one stage of the leads is a success."""
+        assert 1 <= len(rules.kinds) <= 4
+        assert 1 == len(rules.lead_pipeline.in_role(StageRole.SUCCESS))
+
+    @drawing
+    @given(testing.conversion_rules().flatmap(testing.leads))
+    def test_leads_fit_them(self, lead: Lead) -> None:
+        """Leads can be drawn for any rules."""
+        assert isinstance(lead, Lead)
+
+    def test_are_of_every_sort(self) -> None:
+        """Kinds of all three sorts, several pipelines and every sort of mapping are drawn."""
+        seen: set[str] = set()
+
+        @settings(drawing, max_examples=100, derandomize=True)
+        @given(testing.conversion_rules())
+        def look(rules: ConversionRules) -> None:
+            seen.update(kind.id for kind in rules.kinds)
+            seen.update("two pipelines" for kind in rules.kinds if len(rules.pipelines_of(kind.id)) == 2)
+            for mapping in rules.mappings:
+                seen.update(["left"] if mapping.leaves_behind else [])
+                seen.update(["fallback"] if mapping.fallbacks else [])
+                seen.update(["constant"] if mapping.constant is not None else [])
+                seen.update(filter(None, [mapping.transform]))
+
+        look()
+
+        assert {
+            *("contact", "company", "deal", "project", "invoice", "two pipelines"),
+            *("left", "fallback", "constant", "first", "join", "upper", "lower", "strip"),
+        } == seen

@@ -90,6 +90,7 @@ def form_fields(filler: Filler, problems: Iterable[Problem]) -> Iterator[FormFie
                 multiple=field.multiple,
                 max_length=field.max_length,
                 options=field.options,
+                sensitive=field.sensitive,
                 value=filler.values.get(field.id),
                 sources=filler.sources_of(field.id),
                 why=problem.code,

@@ -1,15 +1,17 @@
 """Records, plans, results, changes, receipts and errors to and from plain JSON data.
 
-What is written is read back equal. Where a class says what stands in a place, the data is as plain as
-can be; where anything may stand (custom fields, values, params) whatever JSON has no form for is told
-by a tag, an object of one key: ``{"$decimal": "5.00"}``, ``{"$date": "2027-01-31"}``.
+What is written is read back equal. Where a class says what stands in a place, the data is as plain
+as can be; where anything may stand (custom fields, values, params) whatever JSON has no form for is
+told by a tag, an object of one key: ``{"$decimal": "5.00"}``, ``{"$date": "2027-01-31"}``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
 from cattrs import Converter, transform_error
@@ -26,7 +28,13 @@ from cattrs.errors import (
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from leadconvert import errors
-from leadconvert.errors import ConversionError, DefinitionError, LeadConvertError, Problem, did_you_mean
+from leadconvert.errors import (
+    ConversionError,
+    DefinitionError,
+    LeadConvertError,
+    Problem,
+    did_you_mean,
+)
 from leadconvert.fields import Field, FieldType
 from leadconvert.records import Conversion, GenericRecord, Lead, Record, StageChange
 from leadconvert.rules import ConversionRules
@@ -71,13 +79,33 @@ _ERRORS: Final[Mapping[str, type[LeadConvertError]]] = {
     if isinstance(cls, type) and issubclass(cls, (ConversionError, DefinitionError))
 }
 
+_COLLECTIONS: Final[Mapping[object, Callable[[Iterable[object]], object]]] = {
+    tuple: tuple,
+    list: list,
+    set: set,
+    frozenset: frozenset,
+    Sequence: tuple,
+    AbstractSet: frozenset,
+}
+#: The forms of JSON; a boolean stands before the numbers, since to Python it is one.
+_NAMES: Final[Mapping[type, str]] = {
+    NoneType: "null",
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a float",
+    Decimal: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
 
 @attrs.frozen
 class Codec:
     """Writes the library's values, and records of your own classes, as JSON data, and reads them.
 
-    *rules* say which classes of records there are. Text is written as it is, lone surrogates too, so
-    let ``json.dumps`` escape it (it does unless told otherwise).
+    *rules* say which classes of records there are. Text is written as it is, lone surrogates too,
+    so let ``json.dumps`` escape it (it does unless told otherwise).
 
     Example:
         >>> from decimal import Decimal
@@ -97,26 +125,14 @@ class Codec:
     _friendly: Converter = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        converter = Converter(
-            unstruct_collection_overrides={
-                tuple: list,
-                set: _in_order,
-                frozenset: _in_order,
-            },
-            unstructure_fallback_factory=lambda _: self._write,
-            structure_fallback_factory=lambda _: self._structure_any,
-            forbid_extra_keys=True,
-        )
-        self._register_plain(converter)
-        self._register_own(converter)
-        object.__setattr__(self, "_converter", converter)
-        friendly = converter.copy()
+        object.__setattr__(self, "_converter", self._new_converter())
+        friendly = self._new_converter()
         friendly.register_structure_hook(datetime, lambda data, _: aware(_moment(data)))
-        custom = override(struct_hook=lambda data, _: self._custom(data))
+        custom = override(struct_hook=lambda data, _: self._read_custom(data))
         read_lead = make_dict_structure_fn(
             Lead, friendly, _cattrs_forbid_extra_keys=True, custom=custom
         )
-        friendly.register_structure_hook(Lead, lambda data, _: read_lead(_object(data), Lead))
+        friendly.register_structure_hook(Lead, _of_objects(read_lead))
         object.__setattr__(self, "_friendly", friendly)
 
     def to_data(self, value: object) -> object:
@@ -163,8 +179,8 @@ class Codec:
             >>> from leadconvert import presets
             >>> from leadconvert.codec import Codec
             >>> codec = Codec(presets.bitrix24())
-            >>> codec.leads({"id": "L-7", "stage": "NEW", "amount": 5000, "emails": ["a@b.example"]})
-            (Lead(id='L-7', stage='NEW', emails=(Channel(value='a@b.example', use=None),), amount=Decimal('5000')),)
+            >>> codec.leads({"id": "L-7", "stage": "NEW", "amount": 5000})
+            (Lead(id='L-7', stage='NEW', amount=Decimal('5000')),)
             >>> codec.leads([{"id": "L-7", "stage": "NEW", "amuont": 5000}])
             Traceback (most recent call last):
             ...
@@ -180,6 +196,16 @@ class Codec:
                     f"leads are an object or a list of objects, not {_told(data)}: write"
                     ' {"id": ..., "stage": ...}'
                 )
+
+    def _new_converter(self) -> Converter:
+        converter = Converter(
+            unstruct_collection_overrides={tuple: list, set: _in_order, frozenset: _in_order},
+            unstructure_fallback_factory=lambda _: self._write,
+            structure_fallback_factory=lambda _: self._structure_any,
+        )
+        self._register_plain(converter)
+        self._register_own(converter)
+        return converter
 
     def _register_plain(self, converter: Converter) -> None:
         """Say how the values are written and read that JSON has, or nearly has."""
@@ -198,7 +224,9 @@ class Codec:
         )
         converter.register_structure_hook_factory(
             is_namedtuple,
-            lambda cls: _of_objects(namedtuple_dict_structure_factory(cls, converter), cls),
+            lambda cls: _of_objects(
+                namedtuple_dict_structure_factory(cls, converter, "from_converter", True)
+            ),
         )
         converter.register_unstructure_hook_func(_is_untyped, self._write)
         converter.register_structure_hook_func(_is_untyped, self._structure_any)
@@ -216,10 +244,12 @@ class Codec:
         converter.register_structure_hook_factory(
             attrs.has,
             lambda cls: _of_objects(
-                make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True), cls
+                make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
             ),
         )
-        read_channel = _of_objects(make_dict_structure_fn(Channel, converter), Channel)
+        read_channel = _of_objects(
+            make_dict_structure_fn(Channel, converter, _cattrs_forbid_extra_keys=True)
+        )
         converter.register_structure_hook(
             Channel,
             lambda data, _: Channel(data) if isinstance(data, str) else read_channel(data, Channel),
@@ -231,7 +261,7 @@ class Codec:
         converter.register_unstructure_hook_func(_is_error, self._write_error)
         converter.register_structure_hook_func(_is_error, self._read_error)
 
-    def _write(self, value: object) -> object:
+    def _write(self, value: object) -> object:  # noqa: C901, PLR0911 - a table of types
         """Write a value that stands where anything may."""
         match value:
             case None | bool():
@@ -266,7 +296,9 @@ class Codec:
             case None | bool() | int() | str():
                 return data
             case list() | tuple():
-                return tuple(_each((key, item, self._read_any) for key, item in enumerate(data)))
+                return tuple(
+                    _each((index, item, self._read_any) for index, item in enumerate(data))
+                )
             case Mapping() if len(data) == 1:
                 [(tag, inner)] = data.items()
                 return self._read_tagged(tag, inner)
@@ -304,7 +336,7 @@ class Codec:
         if kind is None:
             name = getattr(record, "kind", type(record).__qualname__)
             raise ValueError(f"no kind of the rules is of the record's {name!r}: add one")
-        return {_kind_key(type(record)): kind.id} | self._converter.unstructure(record)
+        return {_kind_key(type(record)): kind.id, **self._converter.unstructure(record)}
 
     def _read_record(self, data: Mapping[str, object]) -> object:
         tag = data.get("$kind", data.get("kind"))
@@ -328,15 +360,226 @@ class Codec:
         found = _ERRORS.get(str(items.get("error")))
         if found is None or not issubclass(found, cls):
             raise ValueError(f"'error' names no {cls.__name__}")
-        if issubclass(found, DefinitionError):
-            read = self._converter.structure(items, _Mistakes)
-            return found(read.problems)
-        refused = self._converter.structure(items, _Refusal)
-        return refused_as(found, refused)
+        if issubclass(found, ConversionError):
+            refused = self._converter.structure(items, _Refused)
+            return found(refused.lead_id, refused.problems)
+        return found(self._converter.structure(items, _Mistaken).problems)
 
-    def _custom(self, data: object) -> FrozenMap[object]:
-        """Read a lead's custom fields, each by its type in the rules."""
+    def _read_custom(self, data: object) -> FrozenMap[object]:
+        """Read the custom fields of a lead that a person wrote, each by its type in the rules."""
         items = _object(data)
         declared = {field.id: field for field in self.rules.lead.custom}
-        values = _each((key, item, self._reader(declared.get(key))) for key, item in items.items())
+        values = _each(
+            (key, item, self._reader(declared.get(key), item)) for key, item in items.items()
+        )
         return FrozenMap(zip(items, values, strict=True))
+
+    def _reader(self, field: Field | None, data: object) -> Read:
+        """Return what reads *data*, which a person wrote, as a value of *field*."""
+        if data is None or _tag_of(data) is not None:
+            return self._read_any
+        if field is None:
+            return self._read_natural
+        cls = _READ_AS.get(field.type, str)
+
+        def read(one: object) -> object:
+            return self._friendly.structure(one, cls)
+
+        if not field.multiple:
+            return read
+        several = data if isinstance(data, list | tuple) else [data]
+        return lambda _: tuple(_each((at, one, read) for at, one in enumerate(several)))
+
+    def _read_natural(self, data: object) -> object:
+        """Read what a person wrote for a field the rules do not have, as it looks."""
+        match data:
+            case Decimal():
+                return _decimal(data)
+            case list() | tuple():
+                return tuple(_each((at, item, self._read_natural) for at, item in enumerate(data)))
+            case Mapping() if _tag_of(data) is None:
+                values = _each((key, item, self._read_natural) for key, item in data.items())
+                return FrozenMap(zip(data, values, strict=True))
+            case _:
+                return self._read_any(data)
+
+
+@attrs.frozen
+class _Mistaken:
+    """What is written of a `DefinitionError`."""
+
+    error: str
+    problems: tuple[Problem, ...]
+
+
+@attrs.frozen
+class _Refused(_Mistaken):
+    """What is written of a `ConversionError`."""
+
+    lead_id: str
+
+
+def _read(converter: Converter, data: object, cls: type[T]) -> T:
+    try:
+        return converter.structure(data, cls)
+    except Exception as error:  # a class of the host's may refuse with any
+        raise ValueError("\n".join(transform_error(error, format_exception=_sentence))) from error
+
+
+def _sentence(error: BaseException, cls: type | None) -> str:
+    """Tell what is wrong, without the value that is."""
+    del cls
+    match error:
+        case ForbiddenExtraKeysError():
+            known = get_type_hints(error.cl)
+            return ", ".join(_no_key(key, known) for key in sorted(error.extra_fields))
+        case KeyError():
+            return "required field missing"
+        case LeadConvertError():
+            return str(error)
+        case _:
+            return str(error.args[0] if error.args else type(error).__name__)
+
+
+def _no_key(key: str, known: Iterable[str]) -> str:
+    guess = did_you_mean(key, known).get("did_you_mean")
+    return f"there is no {key!r}" + (f", did you mean {guess!r}?" if guess else "")
+
+
+def _each(items: Iterable[tuple[int | str, object, Read]]) -> list[object]:
+    """Read every item, or refuse with all mistakes, each with the index or key of its item."""
+    found: list[object] = []
+    mistakes: list[Exception] = []
+    for key, data, read in items:
+        try:
+            found.append(read(data))
+        except Exception as error:  # noqa: BLE001 - a class of the host's may refuse with any
+            error.add_note(IterableValidationNote(f"at {key!r}", key, object))
+            mistakes.append(error)
+    if mistakes:
+        raise IterableValidationError("items cannot be read", mistakes, object)
+    return found
+
+
+def _collection(cls: Any, converter: Converter) -> Callable[[object, object], object]:  # noqa: ANN401
+    """Return what reads a list as the collection *cls*; unlike cattrs' own no text will do."""
+    make = _COLLECTIONS[get_origin(cls) or cls]
+    types = get_args(cls) or (object, ...)
+    fixed = make is tuple and types[1:] != (...,)
+
+    def reader(index: int) -> Read:
+        item_type = types[index if fixed else 0]
+        return lambda item: converter.structure(item, item_type)
+
+    def read(data: object, _: object) -> object:
+        if not isinstance(data, list | tuple):
+            raise TypeError(f"a list is needed, not {_told(data)}")
+        if fixed and len(data) != len(types):
+            raise ValueError(f"a list of {len(types)} is needed, not of {len(data)}")
+        return make(_each((index, item, reader(index)) for index, item in enumerate(data)))
+
+    return read
+
+
+def _of_objects(read: Callable[[Any, Any], T]) -> Callable[[object, Any], T]:
+    return lambda data, cls: read(_object(data), cls)
+
+
+def _object(data: object) -> Mapping[str, object]:
+    if not isinstance(data, Mapping):
+        raise TypeError(f"an object is needed, not {_told(data)}")
+    return data
+
+
+def _exactly(data: object, cls: type) -> object:
+    """Read text, a whole number or a boolean as *cls*, which may be an enumeration of them."""
+    plain = next(plain for plain in (bool, int, str) if issubclass(cls, plain))
+    if not isinstance(data, plain) or (isinstance(data, bool) and plain is not bool):
+        raise ValueError(f"{_NAMES[plain]} is needed, not {_told(data)}")
+    if not issubclass(cls, Enum):
+        return data
+    choices = {one.value: one for one in cls}
+    if data not in choices:
+        raise ValueError(f"there is no such choice, only {', '.join(map(str, choices))}")
+    return choices[data]
+
+
+def _decimal(data: object) -> Decimal:
+    if isinstance(data, float):
+        raise TypeError("a float is not exact: write it as text, or read with parse_float=Decimal")
+    if isinstance(data, int | Decimal) and not isinstance(data, bool):
+        number = Decimal(data)
+    else:
+        number = _parsed(Decimal, data, "a number")
+    if not number.is_finite():
+        raise ValueError("a number must be finite")
+    return number
+
+
+def _day(data: object) -> date:
+    return _parsed(date.fromisoformat, data, "a date such as 2027-01-31")
+
+
+def _moment(data: object) -> datetime:
+    return _parsed(datetime.fromisoformat, data, "a moment such as 2027-01-31T12:00:00+00:00")
+
+
+def _parsed(parse: Callable[[str], T], data: object, what: str) -> T:
+    if not isinstance(data, str):
+        raise TypeError(f"{what} is needed, not {_told(data)}")
+    try:
+        return parse(data)
+    except (ValueError, InvalidOperation):
+        raise ValueError(f"{what} is needed, not such text") from None
+
+
+def _told(data: object) -> str:
+    """Name the form *data* has, as a person who writes JSON would."""
+    names = (name for cls, name in _NAMES.items() if isinstance(data, cls))
+    return next(names, f"a {type(data).__name__}")
+
+
+def _tag_of(data: object) -> str | None:
+    """Return the tag that *data* is, if it is one."""
+    keys = list(data) if isinstance(data, Mapping) else []
+    return keys[0] if len(keys) == 1 and keys[0].startswith("$") else None
+
+
+def _kind_key(cls: Any) -> str:
+    """Return the key under which a record of *cls* tells its kind, other than its own fields."""
+    taken = cls is not GenericRecord and "kind" in attrs.fields_dict(cls)
+    return "$kind" if taken else "kind"
+
+
+def _omissions(cls: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Leave out what is empty by default, since a record has many fields and few of them filled."""
+    empty = (each.name for each in attrs.fields(cls) if each.default is None or each.default == ())
+    return {name: override(omit_if_default=True) for name in empty}
+
+
+def _in_order(items: Iterable[object]) -> list[object]:
+    return sorted(items, key=repr)
+
+
+def _is_record(cls: object) -> bool:
+    return cls is Record
+
+
+def _is_error(cls: object) -> bool:
+    return isinstance(cls, type) and issubclass(cls, LeadConvertError)
+
+
+def _is_collection(cls: object) -> bool:
+    return (get_origin(cls) or cls) in _COLLECTIONS
+
+
+def _is_untyped(cls: object) -> bool:
+    """Tell whether anything may stand here, or one of types that data cannot tell apart."""
+    options = set(get_args(cls)) - {NoneType} if get_origin(cls) in {Union, UnionType} else set()
+    return cls in (object, Any) or (len(options) > 1 and not all(map(attrs.has, options)))
+
+
+def _is_untyped_map(cls: object) -> bool:
+    if get_origin(cls) in {Mapping, FrozenMap}:
+        return get_args(cls)[1] in (object, Any)
+    return cls is FrozenMap

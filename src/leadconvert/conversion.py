@@ -36,7 +36,7 @@ def convert(  # noqa: PLR0913 - as plan()
     Raises:
         leadconvert.errors.ConversionError: something is wrong. Its class is that of the gravest
             cause, its `problems` are all there are.
-        TypeError: the signature is misused: *into* is one text, *lead* is no Lead.
+        TypeError: the signature is misused: *into* is one text, *rules* a preset not called.
         ValueError: *at* is naive.
 
     Example:

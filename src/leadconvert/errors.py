@@ -306,7 +306,7 @@ class InvalidFieldsError(ConversionError):
         ...     )
         ... except errors.InvalidFieldsError as error:
         ...     [(problem.field, problem.code) for problem in error.problems]
-        [('close_date', 'wrong_type'), ('colour', 'unknown_field')]
+        [('colour', 'unknown_field'), ('close_date', 'wrong_type')]
     """
 
 

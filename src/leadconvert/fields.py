@@ -154,7 +154,7 @@ class Field:
 
     *max_length* counts characters. *to* is the kind a reference points at; *currency* the field
     that holds the currency of a money field, demanded whenever that is filled. *default* is used
-    where nothing else fills the field. Values of a *sensitive* field are in no `repr`.
+    where nothing else fills the field. *sensitive* says that not everybody may see its value.
 
     Raises:
         leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).
@@ -418,9 +418,10 @@ class Kind:
         """
         if field is None:
             return None
-        if field in record.custom:
-            return record.custom[field]
-        return getattr(record, field, None) if field in self.members else None
+        if self.cls is not None and field in attributes(self.cls):
+            value: object = getattr(record, field)
+            return value
+        return record.custom.get(field)
 
     def build(self, id: str, values: Mapping[str, object]) -> Record:  # noqa: A002
         """Return the record of this kind with *id* that holds *values*, all by field id.

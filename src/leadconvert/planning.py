@@ -60,7 +60,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
             request unless given.
 
     Raises:
-        TypeError: the signature is misused: *into* is one text, *lead* is no Lead.
+        TypeError: the signature is misused: *into* is one text, *rules* a preset not called.
         ValueError: *at* is naive.
 
     Example:
@@ -74,8 +74,15 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         >>> p.ok, p.result().company.name
         (True, 'Engine')
     """
-    if not isinstance(lead, Lead):
-        raise TypeError(f"a Lead is needed to convert, not a {type(lead).__name__}")
+    known = Known() if known is None else known
+    for name, value, cls in (
+        ("lead", lead, Lead),
+        ("rules", rules, ConversionRules),
+        ("actor", actor, Actor),
+        ("known", known, Known),
+    ):
+        if not isinstance(value, cls):
+            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
     for answer in (carry or {}).values():
         if not isinstance(answer, Mapping):
             raise TypeError("carry= maps a lead field to {kind: target field}")
@@ -85,7 +92,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         rules=rules,
         actor=actor,
         at=aware(at),
-        known=known or Known(),
+        known=known,
         carry=carry or {},
         key=key,
     )

@@ -205,6 +205,8 @@ class _Standard:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "custom", FrozenMap(self.custom))
+        if shadowed := sorted(self.custom.keys() & attributes(type(self)).keys()):
+            raise ValueError(f"{', '.join(shadowed)}: a standard field, not a custom one")
 
     __repr__ = _told
 
@@ -218,7 +220,8 @@ class Lead(_Standard):
 
     Raises:
         TypeError: a value is not of its attribute's type (a float amount, one text as a list).
-        ValueError: a moment is naive, or an amount NaN or infinite.
+        ValueError: a moment is naive, an amount NaN or infinite, or a custom field has the name of
+            a standard one.
 
     Example:
         >>> from leadconvert import Channel, Lead

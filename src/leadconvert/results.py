@@ -117,6 +117,7 @@ class FormField:
     multiple: bool
     max_length: int | None
     options: tuple[Option, ...]
+    sensitive: bool
     value: object = attrs.field(repr=False)
     sources: tuple[str, ...]
     why: str
@@ -138,7 +139,7 @@ class Question:
         ...     at=datetime(2027, 1, 31, tzinfo=UTC),
         ... )
         >>> p.questions
-        (Question(field='UF_X', label='UF X', choices=FrozenMap({'deal': ()})),)
+        (Question(field='UF_X', label='UF_X', choices=FrozenMap({'deal': ()})),)
     """
 
     field: str
@@ -222,8 +223,9 @@ class ConversionResult:
             ...     Lead(id="L-7", stage="NEW", title="Engine"), ["deal"], rules=presets.bitrix24(),
             ...     actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
             ... )
-            >>> tuple(result.explain()[0])
-            ('title', 'deal 1.title', 'carried', 'title → deal.title', None)
+            >>> row = result.explain()[0]
+            >>> row.field, row.target, str(row.outcome), row.mapping
+            ('title', 'deal 1.title', 'carried', 'title → deal.title')
         """
         return self.rows
 
@@ -405,7 +407,7 @@ class Plan:
             ...     rules=presets.bitrix24(), actor=Actor("u-1", roles=["admin"]),
             ...     at=datetime(2027, 1, 31, tzinfo=UTC),
             ... )
-            >>> [row.outcome for row in p.explain() if row.field == "title"]
+            >>> [str(row.outcome) for row in p.explain() if row.field == "title"]
             ['carried']
         """
         return self.rows

@@ -225,7 +225,8 @@ class ConversionRules:
             >>> import attrs
             >>> from leadconvert import NEW, Field, presets
             >>> rules = presets.bitrix24()
-            >>> lead = attrs.evolve(rules.lead, custom=[Field("UF_SIZE", "integer")])
+            >>> size = Field("UF_SIZE", "integer")
+            >>> lead = attrs.evolve(rules.lead, custom=[*rules.lead.custom, size])
             >>> spread = attrs.evolve(rules, lead=lead).spread_field("UF_SIZE", into={"deal": NEW})
             >>> [(change.kind, change.field.id) for change in spread.schema_changes]
             [('deal', 'UF_SIZE')]

@@ -3,7 +3,7 @@
 import codecs
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, NoReturn
@@ -21,6 +21,10 @@ SOURCES: Final[Mapping[str, Callable[[object, ConversionRules], tuple[Lead, ...]
     "bitrix24": lambda data, _: presets.bitrix24.leads(data),
 }
 
+#: How many objects and lists may stand within each other: more than any lead has, and less than
+#: what stops a program that works on them.
+_DEEPEST: Final = 64
+
 #: A text, stepped over, or a number that JSON does not have.
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<constant>NaN|-?Infinity)', re.DOTALL)
 
@@ -34,8 +38,9 @@ def read_leads(file: str, source: str, rules: ConversionRules) -> tuple[Lead, ..
     data = _data(file, _text(file))
     try:
         return SOURCES[source](data, rules)
-    except (ValueError, RecursionError) as error:
-        raise UnusableError(f"{file}: {_one_line(error)}") from None
+    except ValueError as error:
+        told = "; ".join(str(error).split("\n"))
+        raise UnusableError(f"{file}: {told}") from None
 
 
 def _text(file: str) -> str:
@@ -102,7 +107,26 @@ def _parsed(text: str) -> object:
     data: object = json.loads(
         text, parse_float=_decimal, parse_constant=_no_constant, object_pairs_hook=_once
     )
+    if _is_deep(data):
+        raise RecursionError
     return data
+
+
+def _is_deep(data: object) -> bool:
+    level = [data]
+    for _ in range(_DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return bool(level)
+
+
+def _inside(data: object) -> Iterable[object]:
+    match data:
+        case dict():
+            return data.values()
+        case list():
+            return data
+        case _:
+            return ()
 
 
 class _ConstantError(ValueError):
@@ -156,9 +180,3 @@ def _at(text: str, position: int, first_line: int = 1) -> str:
     line = first_line + text.count("\n", 0, position)
     column = position - text.rfind("\n", 0, position)
     return f"line {line}, column {column}"
-
-
-def _one_line(error: ValueError | RecursionError) -> str:
-    if isinstance(error, RecursionError):
-        return "is nested too deeply"
-    return "; ".join(str(error).split("\n"))

@@ -23,7 +23,7 @@ from leadconvert import (
     Stage,
 )
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
-from leadconvert.presets import _bitrix24_json
+from leadconvert.presets._bitrix24_json import leads as read_leads
 
 
 __all__ = ["Bitrix24", "bitrix24"]
@@ -204,7 +204,7 @@ class Bitrix24:
             >>> lead
             Lead(id='7', opened=True, stage='NEW', title='Engine')
         """
-        return _bitrix24_json.leads(data)
+        return read_leads(data)
 
 
 bitrix24: Final = Bitrix24()

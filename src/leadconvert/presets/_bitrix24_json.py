@@ -167,7 +167,9 @@ def _entries(data: object) -> list[object]:
             return [data]
         case _:
             told = type(data).__name__
-            raise ValueError(f"a lead is an object, several are a list of them; this is a {told}")
+            raise ValueError(
+                f"a lead is an object, several are a list of them, and this is a {told}"
+            )
 
 
 @attrs.define
@@ -204,7 +206,8 @@ def _named(entry: Mapping[object, object]) -> _Fields:
         name = _TWINS.get(str(key), str(key))
         if _is_blank(value):
             continue
-        if fields.values.setdefault(name, value) != value:
+        first = fields.values.setdefault(name, value)
+        if first is not value and first != value:
             fields.mistakes.append(f"{name} stands twice, with different values")
     return fields
 
