@@ -55,7 +55,7 @@ _VALUES: Final[Mapping[str, type]] = {
     "$ref": Ref,
     "$stage_change": StageChange,
 }
-_TAGS: Final = {cls: tag for tag, cls in _VALUES.items()}
+_TAGS: Final[Mapping[type, str]] = {cls: tag for tag, cls in _VALUES.items()}
 
 #: What an untagged custom value of a lead is read as; text, where nothing stands here.
 _READ_AS: Final[Mapping[FieldType, type]] = {
@@ -87,6 +87,7 @@ _COLLECTIONS: Final[Mapping[object, Callable[[Iterable[object]], object]]] = {
     Sequence: tuple,
     AbstractSet: frozenset,
 }
+_INEXACT: Final = "a float is not exact: write it as text, or read with parse_float=Decimal"
 #: The forms of JSON; a boolean stands before the numbers, since to Python it is one.
 _NAMES: Final[Mapping[type, str]] = {
     NoneType: "null",
@@ -302,6 +303,8 @@ class Codec:
             case Mapping() if len(data) == 1:
                 [(tag, inner)] = data.items()
                 return self._read_tagged(tag, inner)
+            case float():
+                raise TypeError(_INEXACT)
             case _:
                 raise ValueError(f"{_told(data)} needs a tag here, such as {{'$decimal': '5.00'}}")
 
@@ -457,14 +460,15 @@ def _each(items: Iterable[tuple[int | str, object, Read]]) -> list[object]:
             error.add_note(IterableValidationNote(f"at {key!r}", key, object))
             mistakes.append(error)
     if mistakes:
-        raise IterableValidationError("items cannot be read", mistakes, object)
+        # the third is for cattrs' own __new__, which basedpyright does not see
+        raise IterableValidationError("unread", mistakes, object)  # pyright: ignore[reportCallIssue]
     return found
 
 
 def _collection(cls: Any, converter: Converter) -> Callable[[object, object], object]:  # noqa: ANN401
     """Return what reads a list as the collection *cls*; unlike cattrs' own no text will do."""
     make = _COLLECTIONS[get_origin(cls) or cls]
-    types = get_args(cls) or (object, ...)
+    types: tuple[Any, ...] = get_args(cls) or (object, ...)
     fixed = make is tuple and types[1:] != (...,)
 
     def reader(index: int) -> Read:
@@ -506,7 +510,7 @@ def _exactly(data: object, cls: type) -> object:
 
 def _decimal(data: object) -> Decimal:
     if isinstance(data, float):
-        raise TypeError("a float is not exact: write it as text, or read with parse_float=Decimal")
+        raise TypeError(_INEXACT)
     if isinstance(data, int | Decimal) and not isinstance(data, bool):
         number = Decimal(data)
     else:
@@ -545,7 +549,7 @@ def _tag_of(data: object) -> str | None:
     return keys[0] if len(keys) == 1 and keys[0].startswith("$") else None
 
 
-def _kind_key(cls: Any) -> str:
+def _kind_key(cls: Any) -> str:  # noqa: ANN401
     """Return the key under which a record of *cls* tells its kind, other than its own fields."""
     taken = cls is not GenericRecord and "kind" in attrs.fields_dict(cls)
     return "$kind" if taken else "kind"

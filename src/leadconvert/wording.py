@@ -14,7 +14,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "ask for a role that may, or leave it out",
     ),
     "out_of_scope": (
-        "{actor} may not {action} this {kind}: their permission reaches {scopes} only",
+        "{actor} may not {action} this {kind}: their permission does not reach it",
         "ask for a wider permission, or choose another owner",
     ),
     # the lead

@@ -278,11 +278,14 @@ def leads(
         undeclared: whether leads may have custom fields that the rules say nothing of.
 
     Example:
-        >>> from hypothesis import find
+        >>> from hypothesis import given, settings
         >>> from leadconvert import presets
         >>> from leadconvert.testing import leads
-        >>> find(leads(presets.bitrix24()), lambda lead: lead.opened is False)
-        Lead(id='L-1', opened=False, stage='NEW')
+        >>> @settings(max_examples=3, database=None)
+        ... @given(leads(presets.bitrix24(), stages=["NEW"]))
+        ... def test_a_lead_is_new(lead):
+        ...     assert lead.stage == "NEW"
+        >>> test_a_lead_is_new()
     """
     in_process = (stage.id for stage in rules.lead_pipeline.in_role(StageRole.PROCESS))
     allowed = tuple(in_process if stages is None else stages)
@@ -366,9 +369,7 @@ def targets(
     def drawn(draw: st.DrawFn) -> list[str | Target]:
         found: list[str | Target] = []
         size = draw(st.integers(1, max_size))
-        asked = st.lists(
-            st.sampled_from(names), min_size=1, max_size=size, unique=not repeated
-        )
+        asked = st.lists(st.sampled_from(names), min_size=1, max_size=size, unique=not repeated)
         for name in draw(asked):
             given = draw(st.none() | _supplied(by_id.get(name), fitting=fitting))
             found.append(name if given is None else Create(name, values=given))
