@@ -486,12 +486,12 @@ class TestWhatATargetGets:
         )
 
         assert [
-            (0, "deal", "titel", "unknown_field"),
             (0, "deal", "converted_from", "reserved_field"),
+            (0, "deal", "titel", "unknown_field"),
             (0, "deal", "close_date", "wrong_type"),
             (0, "deal", "amount", "not_finite"),
         ] == codes(p)
-        assert "title" == p.problems[0].params["did_you_mean"]
+        assert "title" == p.problems[1].params["did_you_mean"]
         assert ["close_date", "amount"] == [field.field for field in p.form]
 
     def test_pipeline_and_stage(self) -> None:

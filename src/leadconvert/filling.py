@@ -62,7 +62,7 @@ class Filler:
         Example:
             See the class.
         """
-        for name in self.supplied:
+        for name in sorted(self.supplied):  # not the order of a dict
             if name not in self.kind.members:
                 self.refuse("unknown_field", name, did_you_mean(name, self.kind.members))
             elif name == self.kind.converted_from:
