@@ -141,6 +141,11 @@ def _options(values: Iterable[Option | str]) -> tuple[Option, ...]:
     return tuple(value if isinstance(value, Option) else Option(value) for value in values)
 
 
+def _readable(id_: str) -> str:
+    words = id_.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
 def _field_type(value: FieldType | str) -> FieldType:
     try:
         return FieldType(value)
@@ -168,7 +173,10 @@ class Field:
 
     id: str
     type: FieldType = attrs.field(converter=_field_type)
-    label: str = attrs.field(kw_only=True)
+    label: str = attrs.field(
+        default=attrs.Factory(lambda self: _readable(self.id.removesuffix("_id")), takes_self=True),
+        kw_only=True,
+    )
     required: bool = attrs.field(default=False, kw_only=True)
     multiple: bool = attrs.field(default=False, kw_only=True)
     max_length: int | None = attrs.field(default=None, kw_only=True)
@@ -177,11 +185,6 @@ class Field:
     sensitive: bool = attrs.field(default=False, kw_only=True)
     to: str | None = attrs.field(default=None, kw_only=True)
     currency: str | None = attrs.field(default=None, kw_only=True)
-
-    @label.default
-    def _readable_id(self) -> str:
-        words = self.id.removesuffix("_id").replace("_", " ").strip()
-        return words[:1].upper() + words[1:]
 
     def __attrs_post_init__(self) -> None:
         if mistakes := list(self._mistakes()):
@@ -319,17 +322,15 @@ class Kind:
     fields: tuple[Field, ...] = attrs.field(default=(), converter=_fields, kw_only=True)
     custom: tuple[Field, ...] = attrs.field(default=(), converter=_fields, kw_only=True)
     any_of: tuple[tuple[str, ...], ...] = attrs.field(default=(), converter=_groups, kw_only=True)
-    label: str = attrs.field(kw_only=True)
+    label: str = attrs.field(
+        default=attrs.Factory(lambda self: _readable(self.id), takes_self=True), kw_only=True
+    )
     owner: str | None = attrs.field(default=None, kw_only=True)
     pipeline: str | None = attrs.field(default=None, kw_only=True)
     stage: str | None = attrs.field(default=None, kw_only=True)
     converted_from: str | None = attrs.field(default="converted_from", kw_only=True)
     #: Every field by its id, in the order of the class, then of the data.
     members: Mapping[str, Field] = attrs.field(init=False, eq=False, repr=False)
-
-    @label.default
-    def _readable_id(self) -> str:
-        return self.id.replace("_", " ").capitalize()
 
     def __attrs_post_init__(self) -> None:
         place = f"kind {self.id}"
