@@ -559,6 +559,27 @@ class TestWhatATargetGets:
 
 
 @attrs.frozen(kw_only=True)
+class Bare:
+    """A record of a user's own with an attribute that may be None but has no default."""
+
+    id: str
+    revision: str | None = None
+    when: str | None
+    converted_from: tuple[str, ...] = ()
+    custom: dict[str, object] = attrs.field(factory=dict, hash=False)
+
+
+class TestBareAttributes:
+    def test_none_where_nothing_fills_them(self) -> None:
+        """An attribute without a default that may be None is None."""
+        back = Field("converted_from", "reference", to="lead", multiple=True)
+        given = rules(kinds=(Kind("bare", Bare, fields=[back]),), pipelines=(LEADS,))
+        p = plan(Lead(id="L", stage="new"), ["bare"], rules=given, actor=ADMIN, at=AT)
+
+        assert p.result().all(Bare)[0].when is None
+
+
+@attrs.frozen(kw_only=True)
 class Odd:
     """A record of a user's own that takes even sizes only."""
 
@@ -712,6 +733,28 @@ class TestReferences:
             Ref("contact", "C-1"),
             Ref("company", "CO-9"),
         ) == wanted(self.LEAD, targets, rules=rules(mappings=self.MAPPINGS)).refs
+
+    def test_wanted_from_wherever_a_reference_may_come(self) -> None:
+        """Fallbacks, constants, defaults and answers are asked for as well."""
+        custom = [
+            Field("a", "reference", to="contact"),
+            Field("b", "reference", to="contact"),
+            Field("c", "reference", to="contact", default="by default"),
+            Field("d", "reference", to="contact"),
+        ]
+        given = rules(
+            kinds=(CONTACT, COMPANY, attrs.evolve(DEAL, custom=custom)),
+            mappings=(
+                FieldMapping("source", "deal", "a", fallbacks=["title"]),
+                FieldMapping.fixed("deal", "b", "constant"),
+            ),
+        )
+        lead = Lead(id="L", stage="new", title="fallback", custom={"UF_X": "answer"})
+
+        assert {"fallback", "constant", "by default", "answer"} == {
+            ref.id
+            for ref in wanted(lead, ["deal"], rules=given, carry={"UF_X": {"deal": "d"}}).refs
+        }
 
 
 class TestWhatIsMissing:

@@ -385,4 +385,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> dict[str, str]:
         {'did_you_mean': 'contact'}
     """
     guesses = get_close_matches(name, known, n=1)
-    return {"did_you_mean": guesses[0]} if guesses else {}
+    return {"did_you_mean": str(guesses[0])} if guesses else {}  # an enum's member as its text

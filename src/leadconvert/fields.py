@@ -438,9 +438,9 @@ class Kind:
         if self.cls is None:
             return GenericRecord(kind=self.id, id=id, custom=values)
         own = attributes(self.cls)
-        arguments = {
-            own[name].alias or name: value for name, value in values.items() if name in own
-        }
+        bare = [name for name in self.members if self._needs(name)]
+        given = dict.fromkeys(bare) | dict(values)
+        arguments = {own[name].alias or name: value for name, value in given.items() if name in own}
         custom = {name: value for name, value in values.items() if name not in own}
         made = cast("Callable[..., Record]", self.cls)
         return made(id=id, custom=custom, **arguments)

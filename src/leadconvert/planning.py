@@ -99,8 +99,14 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     return planner.plan()
 
 
-def wanted(lead: Lead, into: Iterable[str | Target], *, rules: ConversionRules) -> Wanted:
-    """Return what a store is to load before `plan`: the records referred to but not made here.
+def wanted(
+    lead: Lead,
+    into: Iterable[str | Target],
+    *,
+    rules: ConversionRules,
+    carry: Carry | None = None,
+) -> Wanted:
+    """Return what a store is to load before `plan`: whatever record the targets may point at.
 
     Raises:
         TypeError: *into* is one text or one target.
@@ -111,15 +117,19 @@ def wanted(lead: Lead, into: Iterable[str | Target], *, rules: ConversionRules) 
         >>> wanted(lead, ["deal"], rules=presets.bitrix24()).refs
         (Ref(kind='company', id='CO-9', provisional=False),)
     """
-    targets = targets_of(into)
-    kinds = {kind.id: kind for target in targets if (kind := rules.kind(target.kind))}
+    carrying = Carrying(lead=lead, rules=rules, carry=carry or {})
+    carrying.read()
     refs: list[Ref] = []
-    for target in targets:
-        kind = kinds.get(target.kind)
+    for target in targets_of(into):
+        kind = rules.kind(target.kind)
         for name, field in ({} if kind is None else kind.references).items():
-            sources = [m.source for m in rules.mappings_into(target.kind) if m.target == name]
-            for value in (target.values.get(name), *(rules.lead.read(lead, s) for s in sources)):
-                refs += (Ref(str(field.to), id_) for id_ in _ids(value))
+            mapping = mapped(rules, target.kind).get(name)
+            mapping = carrying.mappings.get((target.kind, name), mapping)
+            values = [target.values.get(name), field.default]
+            if mapping is not None:
+                read = (rules.lead.read(lead, source) for source in mapping.sources)
+                values += [mapping.constant, *read]
+            refs += (Ref(str(field.to), id_) for value in values for id_ in _ids(value))
     return Wanted(refs=tuple(dict.fromkeys(refs)))
 
 

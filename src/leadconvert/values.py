@@ -252,7 +252,7 @@ def freeze(value: object) -> object:
 
 
 def _is_frozen(value: object) -> bool:
-    return attrs.has(type(value)) and type(value).__hash__ is not None
+    return attrs.has(type(value)) and attrs.inspect(type(value)).is_frozen
 
 
 def is_empty(value: object) -> bool:  # noqa: PLR0911 - one line per type is the clearest table
