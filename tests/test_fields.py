@@ -327,9 +327,7 @@ class TestFits:
             ),
         ],
     )
-    def test_every_value_can_be_carried(
-        self, target: Field, source: Field, expected: bool
-    ) -> None:
+    def test_every_value_can_be_carried(self, target: Field, source: Field, expected: bool) -> None:
         """A field fits where any value of the source can be carried unchanged."""
         assert expected is target.fits(source)
 
@@ -422,14 +420,13 @@ class TestKind:
                 any_of=[("name", "title")],
             )
         assert [
-            "kind  : a kind needs an id that is not blank (give it one)",
+            "kind: a kind needs an id that is not blank (give it one)",
             "kind  : field 'name' stands twice (remove or rename one)",
             "kind  : there is no field 'nmae', did you mean 'name'? (correct the name)",
-            "kind  : 'size' is an attribute of the class"
-            " (describe it in fields=, not in custom=)",
+            "kind  : 'size' is an attribute of the class (describe it in fields=, not in custom=)",
             "kind  : there is no field 'ownr' (correct the name)",
             "kind  : there is no field 'pipeline' (correct the name)",
-            "kind  : there is no field 'stage' (correct the name)",
+            "kind  : there is no field 'stage', did you mean 'tags'? (correct the name)",
             "kind  : there is no field 'title' (correct the name)",
             "kind  : there is no field 'curency' (correct the name)",
         ] == told(caught)
@@ -438,9 +435,9 @@ class TestKind:
         """A field described twice is told once."""
         with pytest.raises(errors.DefinitionError) as caught:
             Kind("project", Project, fields=[BACK], custom=[BACK])
-        assert [
-            "kind project: field 'converted_from' stands twice (remove or rename one)"
-        ] == told(caught)
+        assert ["kind project: field 'converted_from' stands twice (remove or rename one)"] == told(
+            caught
+        )
 
     @pytest.mark.parametrize(
         ("cls", "expected"),
@@ -457,12 +454,12 @@ class TestKind:
             (
                 Riddle,
                 [
-                    "kind x: nothing says what a value of 'either' is"
-                    " (describe it with Field('either', ...))",
-                    "kind x: nothing says what a value of 'several' is"
-                    " (describe it with Field('several', ...))",
-                    "kind x: nothing says what a value of 'pair' is"
-                    " (describe it with Field('pair', ...))",
+                    ("kind x: nothing says what a value of 'either' is"
+                    " (describe it with Field('either', ...))"),
+                    ("kind x: nothing says what a value of 'several' is"
+                    " (describe it with Field('several', ...))"),
+                    ("kind x: nothing says what a value of 'pair' is"
+                    " (describe it with Field('pair', ...))"),
                 ],
             ),
             (Misjudged, ["field size: the default does not fit: wrong_type (correct it)"]),

@@ -37,9 +37,7 @@ class TestFieldMapping:
             (FieldMapping.leave("created_at"), "created_at → nothing", ("created_at",)),
         ],
     )
-    def test_tells_itself(
-        self, mapping: FieldMapping, told: str, sources: tuple[str, ...]
-    ) -> None:
+    def test_tells_itself(self, mapping: FieldMapping, told: str, sources: tuple[str, ...]) -> None:
         """A mapping says from where to where, and knows its sources in order."""
         assert told == str(mapping)
         assert sources == mapping.sources
@@ -73,13 +71,13 @@ class TestFieldMapping:
         [
             (
                 lambda: FieldMapping(None, "deal", "name"),
-                "mapping constant → deal.name: a mapping has neither a source nor a constant"
-                " (correct it)",
+                ("mapping constant → deal.name: a mapping has neither a source nor a constant"
+                " (correct it)"),
             ),
             (
                 lambda: FieldMapping.fixed("deal", "type", " "),
-                "mapping constant → deal.type: a mapping has neither a source nor a constant"
-                " (correct it)",
+                ("mapping constant → deal.type: a mapping has neither a source nor a constant"
+                " (correct it)"),
             ),
             (
                 lambda: FieldMapping("a", "deal", constant=0),
@@ -87,24 +85,22 @@ class TestFieldMapping:
             ),
             (
                 lambda: FieldMapping(None, "deal", constant=5),
-                "mapping constant → deal.None: a mapping has a kind but no field of it"
-                " (correct it)",
+                ("mapping constant → deal.None: a mapping has a kind but no field of it"
+                " (correct it)"),
             ),
             (
                 lambda: FieldMapping("a", None, transform="upper"),
-                "mapping a → nothing by upper: a mapping has no kind, yet something to do there"
-                " (correct it)",
+                ("mapping a → nothing by upper: a mapping has no kind, yet something to do there"
+                " (correct it)"),
             ),
             (
                 lambda: FieldMapping(None, None, constant=5),
-                "mapping constant → nothing: a mapping has no kind, yet something to do there"
-                " (correct it)",
+                ("mapping constant → nothing: a mapping has no kind, yet something to do there"
+                " (correct it)"),
             ),
         ],
     )
-    def test_incomplete_mappings(
-        self, make: Callable[[], FieldMapping], expected: str
-    ) -> None:
+    def test_incomplete_mappings(self, make: Callable[[], FieldMapping], expected: str) -> None:
         """A mapping that is incomplete, or says two things at once, is refused."""
         with pytest.raises(errors.DefinitionError) as caught:
             make()
@@ -142,19 +138,15 @@ class TestTurned:
         assert expected == mapping.turned(value, TRANSFORMS)
 
     def test_value_maps(self) -> None:
-        """A value map comes after the transform; what it does not list stays, lists item by item."""
+        """A value map comes after the transform, item by item; what it does not list stays."""
         mapping = FieldMapping("a", "deal", values={"WEB": "site", "CALL": 5}, transform="first")
         plain = FieldMapping("a", "deal", values={"WEB": "site", "CALL": 5})
         assert "site" == mapping.turned(("WEB", "CALL"), TRANSFORMS)
         assert ("site", 5, "OTHER", 7) == plain.turned(("WEB", "CALL", "OTHER", 7), TRANSFORMS)
         assert Channel("WEB") == plain.turned(Channel("WEB"), TRANSFORMS)
 
-    @pytest.mark.parametrize(
-        ("transform", "error"), [(fail, "KeyError"), (to_set, "TypeError")]
-    )
-    def test_transforms_that_fail(
-        self, transform: Callable[[object], object], error: str
-    ) -> None:
+    @pytest.mark.parametrize(("transform", "error"), [(fail, "KeyError"), (to_set, "TypeError")])
+    def test_transforms_that_fail(self, transform: Callable[[object], object], error: str) -> None:
         """A transform that raises, or gives what no record can hold, is told by name alone."""
         mapping = FieldMapping("a", "deal", transform="own")
         with pytest.raises(TransformError) as caught:

@@ -55,7 +55,13 @@ FULL = Lead(
 class TestStandardRecords:
     @pytest.mark.parametrize(
         "record",
-        [FULL, Contact(id="C-3"), Company(id="CO-9"), Deal(id="D-5"), GenericRecord(kind="k", id="1")],
+        [
+            FULL,
+            Contact(id="C-3"),
+            Company(id="CO-9"),
+            Deal(id="D-5"),
+            GenericRecord(kind="k", id="1"),
+        ],
     )
     def test_values_that_travel(self, record: object) -> None:
         """Every record is hashable, pickles and copies into an equal one."""
@@ -68,8 +74,9 @@ class TestStandardRecords:
     def test_frozen_and_slotted(self, cls: type) -> None:
         """No attribute of a record can be set, and none added."""
         assert not hasattr(object.__new__(cls), "__dict__")
+        change: Callable[..., None] = setattr
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
-            object.__new__(cls).id = "other"  # type: ignore[attr-defined]  # the mistake under test
+            change(object.__new__(cls), "id", "other")
 
     def test_lists_become_tuples(self) -> None:
         """Lists are kept as tuples, and ints as exact amounts."""

@@ -104,7 +104,8 @@ class FieldMapping:
             yield mistake("incomplete_mapping", place, what="a source and a constant as well")
         if self.kind is not None and self.target is None:
             yield mistake("incomplete_mapping", place, what="a kind but no field of it")
-        if self.kind is None and (self.target or self.fallbacks or self.transform or self.values):
+        does = self.target or self.fallbacks or self.transform or self.values
+        if self.kind is None and (does or self.source is None):
             yield mistake("incomplete_mapping", place, what="no kind, yet something to do there")
 
     @classmethod

@@ -289,7 +289,7 @@ def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
     for name, transform in rules.transforms:
         if name in TRANSFORMS:
             yield mistake("duplicate", "transforms", what="transform", name=name)
-        if "<" in getattr(transform, "__qualname__", ""):
+        if "<" in getattr(transform, "__qualname__", "<none>"):
             yield mistake("lambda", "transforms", name=name)
 
 
@@ -356,7 +356,7 @@ def _pipeline_mistakes(rules: ConversionRules) -> Iterator[Problem]:
         yield from twice("pipeline", [pipeline.id for pipeline in own], place)
         if own and kind.stage is None:
             yield mistake("no_stages", place, name=kind.id)
-        if kind.stage is not None and not own:
+        if (kind.stage is not None or kind is rules.lead) and not own:
             yield mistake("no_pipeline", place, name=kind.id)
         if len(own) > 1 and (kind is rules.lead or kind.pipeline is None):
             yield mistake("one_pipeline", place, name=kind.id, count=len(own))

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from types import FunctionType
 from typing import TypeVar, cast, final
 
 import attrs
@@ -331,8 +330,8 @@ def _shape(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one line 
             return ("set", *sorted(map(_shape, value), key=repr))
         case Mapping():
             return ("map", *sorted((str(key), _shape(item)) for key, item in value.items()))
-        case type() | FunctionType():
-            return ("name", value.__module__, value.__qualname__)
+        case _ if callable(value) and hasattr(value, "__qualname__"):
+            return ("name", str(value.__module__), str(value.__qualname__))
         case _:
             return (type(value).__name__, *_attribute_shapes(value))
 

@@ -1,0 +1,713 @@
+"""Problems and errors: plain facts, told in whole sentences, that survive every journey."""
+
+import copy
+import pickle
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+
+import leadconvert
+from leadconvert import (
+    Actor,
+    Conversion,
+    ConversionRules,
+    Create,
+    Field,
+    FieldMapping,
+    FrozenMap,
+    Grant,
+    Kind,
+    Lead,
+    Pipeline,
+    Policy,
+    Ref,
+    Role,
+    Stage,
+    errors,
+    plan,
+)
+from leadconvert.errors import (
+    Cause,
+    ConversionError,
+    DefinitionError,
+    LeadConvertError,
+    Problem,
+    did_you_mean,
+    mistake,
+    refusal,
+    twice,
+    unknown,
+)
+from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD, MisfitError
+from leadconvert.mapping import TransformError
+from leadconvert.wording import SENTENCES
+
+
+AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)
+BACK = Field("converted_from", "reference", to="lead", multiple=True)
+LEADS = Pipeline("leads", "lead", ["NEW", Stage("DONE", "success"), Stage("JUNK", "failure")])
+SALES = Pipeline("sales", "deal", ["open", Stage("won", "success")])
+TITLED = Lead(id="L-7", stage="NEW", title="Enquiry")
+
+REQUIRED = Problem(
+    cause=Cause.MISSING,
+    code="required",
+    target=0,
+    kind="deal",
+    field="title",
+    params={"label": "Title", "sources": ["title"]},
+)
+DENIED = Problem(
+    cause=Cause.TARGET_ACCESS,
+    code="no_grant",
+    target=1,
+    kind="company",
+    params={"actor": "u-7", "action": "create"},
+)
+ERRORS: list[LeadConvertError] = [
+    LeadConvertError("anything"),
+    DefinitionError([mistake("no_process", "pipeline p")]),
+    ConversionError("L-7", [REQUIRED]),
+    errors.AccessDeniedError("L-7", [DENIED, REQUIRED]),
+    errors.AlreadyConvertedError("L-7", []),
+    errors.InvalidFieldsError("L-7", [REQUIRED]),
+    errors.InvalidTargetError("L-7", [REQUIRED]),
+    errors.MissingFieldsError("L-7", [REQUIRED]),
+    errors.StageNotAllowedError("L-7", [REQUIRED]),
+    errors.TargetsRequiredError("L-7", [REQUIRED]),
+    errors.UnknownTargetError("L-7", [REQUIRED]),
+]
+
+
+@attrs.frozen(kw_only=True)
+class Picky:
+    """A class that refuses every value."""
+
+    id: str
+    revision: str | None = None
+    converted_from: tuple[str, ...] = ()
+    custom: Mapping[str, object] = attrs.field(factory=FrozenMap)
+
+    def __attrs_post_init__(self) -> None:
+        raise LookupError(self.id)
+
+
+@attrs.frozen(kw_only=True)
+class Bare:
+    """A class that lacks what every record has."""
+
+    riddle: object
+
+
+@attrs.define(kw_only=True)
+class Loose:
+    """A record class whose values may change."""
+
+    id: str
+    revision: str | None = None
+    custom: Mapping[str, object] = attrs.field(factory=FrozenMap)
+
+
+class Unmade:
+    """A class that is not of attrs."""
+
+
+def fail(value: object) -> object:
+    """A transform that raises."""
+    raise KeyError(value)
+
+
+def same(value: object) -> object:
+    """A transform that changes nothing."""
+    return value
+
+
+def rules(**more: object) -> ConversionRules:
+    """Rules with as little in them as a test needs."""
+    loose: Callable[..., ConversionRules] = ConversionRules
+    parts: dict[str, object] = {
+        "kinds": [CONTACT, COMPANY, DEAL],
+        "pipelines": [LEADS, SALES],
+        "mappings": [FieldMapping("title", "deal")],
+        "policy": Policy.allow_all(),
+    }
+    return loose(**parts | more)
+
+
+def refused(make: Callable[[], object]) -> tuple[Problem, ...]:
+    """The mistakes that *make* is refused for."""
+    with pytest.raises(DefinitionError) as caught:
+        make()
+    return caught.value.problems
+
+
+def planned(
+    *into: str | Create,
+    lead: Lead = TITLED,
+    by: ConversionRules | None = None,
+    carry: Mapping[str, Mapping[str, str]] | None = None,
+) -> tuple[Problem, ...]:
+    """The problems of a plan."""
+    actor = Actor("u-7", roles=["sales"])
+    return plan(lead, into, rules=by or rules(), actor=actor, at=AT, carry=carry).problems
+
+
+def supplied(**values: object) -> tuple[Problem, ...]:
+    """The problems of a deal for which *values* are supplied."""
+    limited = attrs.evolve(
+        DEAL,
+        custom=[
+            Field("UF_TEXT", "text", max_length=3),
+            Field("UF_HEAT", "enumeration", options=["cold", "hot"]),
+            Field("UF_MET", "datetime"),
+        ],
+    )
+    by = rules(kinds=[CONTACT, COMPANY, limited])
+    return planned(Create("deal", values=values), by=by)
+
+
+def carried(source: str, into: Mapping[str, str]) -> tuple[Problem, ...]:
+    """The problems of an answer about a custom field."""
+    lead = attrs.evolve(TITLED, custom={"UF_X": "blue", "UF_Y": "red"})
+    by = rules(
+        lead=attrs.evolve(LEAD, custom=[Field("UF_Y", "text")]),
+        mappings=[FieldMapping("title", "deal"), FieldMapping.leave("UF_Y")],
+    )
+    return planned("deal", lead=lead, by=by, carry={source: into})
+
+
+def granted(*grants: Grant) -> ConversionRules:
+    """Rules under which sales may do what is granted."""
+    return rules(policy=Policy([Role("sales", grants)]))
+
+
+def circle(id_: str, other: str) -> Kind:
+    """One of two kinds that refer to each other."""
+    return Kind(id_, fields=[BACK, Field(other, "reference", to=other)])
+
+
+def loose_kind(cls: type) -> Callable[[], object]:
+    """What makes a kind of any class at all."""
+    make: Callable[..., object] = Kind
+    return lambda: make("x", cls)
+
+
+#: For each code something that it is told for, and the sentence expected.
+PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
+    "no_grant": (
+        lambda: planned("deal", by=granted(Grant("lead", ["read", "update", "convert", "move"]))),
+        ("u-7 may not create deal: no role of theirs permits it"
+        " (ask for a role that may, or leave it out)"),
+    ),
+    "out_of_scope": (
+        lambda: planned(
+            "deal",
+            by=granted(
+                Grant("lead", ["read", "update", "convert", "move"]), Grant("*", "create", "own")
+            ),
+        ),
+        "u-7 may not create this deal: ",
+    ),
+    "converted": (
+        lambda: planned(
+            "deal",
+            lead=attrs.evolve(
+                TITLED,
+                conversions=[
+                    Conversion(
+                        id="L-7.1",
+                        at=AT,
+                        actor_id="u-1",
+                        targets=[Ref("contact", "C-3"), Ref("deal", "D-5")],
+                        rules="9f2c",
+                    )
+                ],
+            ),
+        ),
+        "the lead is converted already, into contact C-3, deal D-5 (work with those records)",
+    ),
+    "in_success_stage": (
+        lambda: planned("deal", lead=attrs.evolve(TITLED, stage="DONE")),
+        ("the lead stands in the success stage 'DONE', so it counts as converted"
+        " (work with the records it became)"),
+    ),
+    "in_failure_stage": (
+        lambda: planned("deal", lead=attrs.evolve(TITLED, stage="JUNK")),
+        "the lead stands in the failure stage 'JUNK' (move it back to a stage in process first)",
+    ),
+    "unknown_stage": (
+        lambda: planned("deal", lead=attrs.evolve(TITLED, stage="NWE")),
+        ("the lead stands in 'NWE', which pipeline 'leads' does not have, did you mean 'NEW'?"
+        " (correct the stage, or add it to the rules)"),
+    ),
+    "no_targets": (
+        planned,
+        "nothing to convert into was chosen (choose among company, contact, deal)",
+    ),
+    "unknown_kind": (
+        lambda: planned("dael"),
+        ("there is no kind 'dael' to convert into, did you mean 'deal'?"
+        " (choose among company, contact, deal)"),
+    ),
+    "duplicate_id": (
+        lambda: planned(Create("deal", id="D-5"), Create("deal", id="D-5")),
+        "two records of kind deal would have the id 'D-5' (give each target its own id)",
+    ),
+    "required": (
+        lambda: planned("company"),
+        "company needs Name (supply it in values=)",
+    ),
+    "any_required": (
+        lambda: planned("contact"),
+        "contact needs one of Last name, First name (supply one in values=)",
+    ),
+    "currency_required": (
+        lambda: supplied(amount=5),
+        "deal has an amount in Amount but no currency (supply Currency in values=)",
+    ),
+    "unknown_field": (
+        lambda: supplied(titel="x"),
+        ("deal has no field 'titel', did you mean 'title'?"
+        " (correct the name, or add the field to the kind)"),
+    ),
+    "reserved_field": (
+        lambda: supplied(converted_from=["L-1"]),
+        "deal.converted_from is set by the conversion itself (leave it out of values=)",
+    ),
+    "wrong_type": (
+        lambda: supplied(opened="yes"),
+        "deal.opened takes boolean, not a value of type str (correct the value)",
+    ),
+    "too_long": (
+        lambda: supplied(UF_TEXT="x" * 1_000_000),
+        "deal.UF_TEXT takes 3 characters, the value has 1000000 (shorten it)",
+    ),
+    "unknown_option": (
+        lambda: supplied(UF_HEAT="warm"),
+        ("deal.UF_HEAT has no option such as the given one, only cold, hot"
+        " (choose among them, or map the value with values={...})"),
+    ),
+    "several_values": (
+        lambda: supplied(title=["a", "b"]),
+        ("deal.title takes one value, not 2"
+        " (map it with transform='first' or 'join', or supply one value)"),
+    ),
+    "not_finite": (
+        lambda: supplied(amount=Decimal("NaN")),
+        "deal.amount takes a finite number (correct the value)",
+    ),
+    "naive_moment": (
+        lambda: supplied(UF_MET=datetime(2027, 1, 31)),  # noqa: DTZ001 - the mistake under test
+        ("deal.UF_MET takes a moment that says its time zone"
+        " (give it one: datetime(..., tzinfo=UTC))"),
+    ),
+    "unknown_record": (
+        lambda: supplied(company_id="CO-9"),
+        ("deal.company_id points at a company that was not handed over in known="
+        " (load what wanted() lists, or point at another record)"),
+    ),
+    "unknown_pipeline": (
+        lambda: supplied(pipeline="slaes"),
+        "deal has no pipeline as given, did you mean 'sales'? (choose among sales)",
+    ),
+    "unknown_target_stage": (
+        lambda: supplied(stage="opne"),
+        "pipeline 'sales' has no stage as given, did you mean 'open'? (choose among open, won)",
+    ),
+    "transform_failed": (
+        lambda: planned(
+            "deal",
+            by=rules(
+                mappings=[FieldMapping("title", "deal", transform="fail")],
+                transforms={"fail": fail},
+            ),
+        ),
+        ("transform 'fail' could not turn title into deal.title (KeyError)"
+        " (supply the value in values=, or correct the lead)"),
+    ),
+    "constructor_failed": (
+        lambda: planned("picky", by=rules(kinds=[Kind("picky", Picky, fields=[BACK]), DEAL])),
+        "the class of kind picky refused its values (LookupError) (supply values it accepts)",
+    ),
+    "carry_unknown_source": (
+        lambda: carried("UF_XX", {}),
+        ("carry= names 'UF_XX', which is no custom field of the lead, did you mean 'UF_X'?"
+        " (correct the name)"),
+    ),
+    "carry_unknown_kind": (
+        lambda: carried("UF_X", {"dael": "title"}),
+        ("carry= sends UF_X to 'dael', which is no kind, did you mean 'deal'?"
+        " (choose among company, contact, deal)"),
+    ),
+    "carry_not_asked": (
+        lambda: carried("UF_Y", {"deal": "type"}),
+        ("carry= names UF_Y, which a mapping has decided on already"
+        " (change the rules, or leave it out)"),
+    ),
+    "carry_conflict": (
+        lambda: carried("UF_X", {"deal": "title"}),
+        "carry= sends UF_X to deal.title, which another field fills already (choose another field)",
+    ),
+    "duplicate": (
+        lambda: refused(lambda: Pipeline("p", "deal", ["a", "a"])),
+        "pipeline p: stage 'a' stands twice (remove or rename one)",
+    ),
+    "unknown": (
+        lambda: refused(lambda: Stage("a", "sucess")),
+        "stage: there is no stage role 'sucess', did you mean 'success'? (correct the name)",
+    ),
+    "blank_id": (
+        lambda: refused(lambda: Policy([Role(" ")])),
+        "policy: a role needs an id that is not blank (give it one)",
+    ),
+    "reserved_id": (
+        lambda: refused(lambda: rules(kinds=[DEAL, Kind("*", fields=[BACK])])),
+        "kinds: '*' has a meaning of its own (choose another id)",
+    ),
+    "no_options": (
+        lambda: refused(lambda: Field("x", "enumeration")),
+        "field x: an enumeration needs options (give it options=[...])",
+    ),
+    "misplaced": (
+        lambda: refused(lambda: Field("x", "text", to="deal")),
+        "field x: to says nothing about a field of type text (leave it out)",
+    ),
+    "bad_default": (
+        lambda: refused(lambda: Field("x", "text", default=5)),
+        "field x: the default does not fit: wrong_type (correct it)",
+    ),
+    "bad_length": (
+        lambda: refused(lambda: Field("x", "text", max_length=0)),
+        "field x: max_length must be 1 or more (correct it)",
+    ),
+    "no_kind_of_reference": (
+        lambda: refused(lambda: Field("x", "reference")),
+        "field x: a reference needs the kind it points at (give it to='...')",
+    ),
+    "not_attrs": (
+        lambda: refused(loose_kind(Unmade)),
+        "kind x: Unmade is no attrs class (decorate it with @attrs.frozen)",
+    ),
+    "not_frozen": (
+        lambda: refused(loose_kind(Loose)),
+        "kind x: Loose is not frozen (decorate it with @attrs.frozen)",
+    ),
+    "no_member": (
+        lambda: refused(loose_kind(Bare)),
+        "kind x: Bare has no attribute 'id' (add it)",
+    ),
+    "no_type": (
+        lambda: refused(loose_kind(Bare)),
+        "kind x: nothing says what a value of 'riddle' is (describe it with Field('riddle', ...))",
+    ),
+    "custom_is_standard": (
+        lambda: refused(lambda: attrs.evolve(DEAL, custom=[Field("type", "text")])),
+        "kind deal: 'type' is an attribute of the class (describe it in fields=, not in custom=)",
+    ),
+    "no_back_pointer": (
+        lambda: refused(lambda: rules(kinds=[DEAL, Kind("x")])),
+        ("kind x: nothing points back at the lead"
+        " (add a multiple reference to the lead's kind, and name it in converted_from=)"),
+    ),
+    "single_back_pointer": (
+        lambda: refused(
+            lambda: rules(
+                kinds=[DEAL, Kind("x", fields=[Field("converted_from", "reference", to="lead")])]
+            )
+        ),
+        ("kind x: 'converted_from' points back at one lead only"
+        " (make it multiple: a record may come from several leads)"),
+    ),
+    "lead_class": (
+        lambda: refused(lambda: rules(lead=Kind("lead"))),
+        "kind lead: the class of the leads is not leadconvert.Lead (use fields.LEAD, refined)",
+    ),
+    "shared_class": (
+        lambda: refused(lambda: rules(kinds=[DEAL, COMPANY, attrs.evolve(COMPANY, id="firm")])),
+        "kinds: kinds company, firm share the class Company (give each kind its own class)",
+    ),
+    "cycle": (
+        lambda: refused(lambda: rules(kinds=[DEAL, circle("a", "b"), circle("b", "a")])),
+        "kinds: kinds refer to each other in a circle: a, b (remove one of the references)",
+    ),
+    "one_success": (
+        lambda: refused(lambda: rules(pipelines=[Pipeline("p", "lead", ["NEW"]), SALES])),
+        ("pipeline p: a lead's pipeline has exactly one success stage, this one has 0"
+        " (mark one stage as success)"),
+    ),
+    "no_process": (
+        lambda: refused(lambda: Pipeline("p", "deal", [])),
+        "pipeline p: a pipeline needs a stage in process (add one)",
+    ),
+    "one_pipeline": (
+        lambda: refused(lambda: rules(pipelines=[LEADS, attrs.evolve(LEADS, id="more"), SALES])),
+        "kind lead: kind 'lead' needs exactly one pipeline, it has 2 (keep one)",
+    ),
+    "no_pipeline": (
+        lambda: refused(lambda: rules(pipelines=[LEADS])),
+        "kind deal: kind 'deal' has stages but no pipeline (add one)",
+    ),
+    "no_stages": (
+        lambda: refused(
+            lambda: rules(pipelines=[LEADS, SALES, Pipeline("p", "company", ["open"])])
+        ),
+        "kind company: kind 'company' has no stage field, yet a pipeline (name it in stage=)",
+    ),
+    "one_default": (
+        lambda: refused(lambda: rules(pipelines=[LEADS, SALES, attrs.evolve(SALES, id="more")])),
+        "kind deal: kind 'deal' has 2 pipelines and 0 defaults (mark one pipeline as default)",
+    ),
+    "two_mappings": (
+        lambda: refused(
+            lambda: rules(
+                mappings=[FieldMapping("title", "deal"), FieldMapping("source", "deal", "title")]
+            )
+        ),
+        ("mappings: title, source are both mapped to deal.title"
+        " (make one the fallback of the other)"),
+    ),
+    "decided_twice": (
+        lambda: refused(
+            lambda: rules(mappings=[FieldMapping("title", "deal"), FieldMapping.leave("title")])
+        ),
+        "mappings: title is mapped and left behind as well (keep one of the two)",
+    ),
+    "unmappable": (
+        lambda: refused(
+            lambda: rules(mappings=[FieldMapping("contact_ids", "deal", "converted_from")])
+        ),
+        ("mapping contact_ids → deal.converted_from: deal.converted_from is set by the conversion"
+        " itself (remove the mapping)"),
+    ),
+    "incomplete_mapping": (
+        lambda: refused(lambda: FieldMapping(None, "deal", "title")),
+        "mapping constant → deal.title: a mapping has neither a source nor a constant (correct it)",
+    ),
+    "lambda": (
+        lambda: refused(lambda: rules(transforms={"own": lambda value: value})),
+        "transforms: transform 'own' is a lambda or a local function (define it in a module)",
+    ),
+    "does_not_fit": (
+        lambda: refused(
+            lambda: rules(lead=attrs.evolve(LEAD, custom=[Field("UF_X", "integer")])).spread_field(
+                "UF_X", into={"deal": "title"}
+            )
+        ),
+        ("spread of UF_X: title does not fit UF_X: text against integer"
+        " (choose a field of the same type)"),
+    ),
+    "decided_already": (
+        lambda: refused(
+            lambda: rules(
+                lead=attrs.evolve(LEAD, custom=[Field("UF_X", "integer")]),
+                mappings=[FieldMapping.leave("UF_X")],
+            ).spread_field("UF_X", into={})
+        ),
+        "spread of UF_X: UF_X is decided on by a mapping already (remove that mapping first)",
+    ),
+}
+
+
+class TestSentences:
+    @pytest.mark.parametrize("code", sorted(SENTENCES))
+    def test_every_code_is_told_in_whole(self, code: str) -> None:
+        """Each code is really used, and its sentence has a word for every fact in it."""
+        provoke, expected = PROVOKED[code]
+        told = [str(problem) for problem in provoke() if problem.code == code]
+        assert told
+        assert told[0].startswith(expected)
+        assert all("{" not in one.replace("{...}", "") for one in told)
+
+    def test_every_code_has_a_case_here(self) -> None:
+        """A new sentence needs a case in this file."""
+        assert sorted(SENTENCES) == sorted(PROVOKED)
+
+    @pytest.mark.parametrize("code", sorted(SENTENCES))
+    def test_every_code_is_used(self, code: str) -> None:
+        """A sentence that no source file uses is none too few."""
+        root = Path(leadconvert.__file__).parent
+        files = [path for path in root.rglob("*.py") if path.name != "wording.py"]
+        assert any(f'"{code}"' in path.read_text(encoding="utf-8") for path in files)
+
+
+class TestProblem:
+    def test_told_in_two_parts(self) -> None:
+        """A problem tells what is wrong and the way out, with its place if it has one."""
+        assert "deal needs Title" == REQUIRED.message
+        assert "supply it in values=" == REQUIRED.remedy
+        assert "deal needs Title (supply it in values=)" == str(REQUIRED)
+        assert "pipeline p: a pipeline needs a stage in process (add one)" == str(
+            mistake("no_process", "pipeline p")
+        )
+
+    def test_an_unknown_code(self) -> None:
+        """A code of a host's own is told by itself, whatever its params."""
+        problem = Problem(cause=Cause.INVALID, code="odd", params={"a": 1})
+        assert "odd (see the documentation of that code)" == str(problem)
+
+    def test_params_changed_afterwards(self) -> None:
+        """What is changed after it was handed over changes no problem."""
+        params: dict[str, object] = {"label": "Title", "sources": ["title"]}
+        problem = attrs.evolve(REQUIRED, params=params)
+        params["label"] = "Other"
+        assert REQUIRED == problem
+        assert {"label": "Title", "sources": ("title",)} == problem.params
+        assert 1 == len({REQUIRED, problem})
+
+    def test_an_unknown_cause(self) -> None:
+        """Causes are a closed list."""
+        loose: Callable[..., object] = Problem
+        with pytest.raises(ValueError, match="whim"):
+            loose(cause="whim", code="x")
+
+    def test_strange_names(self) -> None:
+        """Braces, marks and lone surrogates in names break no sentence."""
+        for name in ("{kind}", "{", "\ud800", "\u202e", "\x00"):
+            told = str(mistake("duplicate", "kinds", what="kind", name=name))
+            assert told == f"kinds: kind {name!r} stands twice (remove or rename one)"
+
+    def test_a_value_is_never_told(self) -> None:
+        """Problems tell where and why, never a record's value."""
+        for problem in supplied(UF_TEXT="secret", UF_HEAT="secret", opened="secret", stage="open"):
+            assert "secret" not in f"{problem!r} {problem}"
+
+
+class TestErrors:
+    def test_every_public_name_is_known_here(self) -> None:
+        """A new error needs a sample in this file."""
+        assert [
+            "AccessDeniedError",
+            "AlreadyConvertedError",
+            "Cause",
+            "ConversionError",
+            "DefinitionError",
+            "InvalidFieldsError",
+            "InvalidTargetError",
+            "LeadConvertError",
+            "MissingFieldsError",
+            "Problem",
+            "StageNotAllowedError",
+            "TargetsRequiredError",
+            "UnknownTargetError",
+            "refusal",
+        ] == errors.__all__
+        sampled = {type(error).__name__ for error in ERRORS}
+        assert sampled == {*errors.__all__} - {"Cause", "Problem", "refusal"}
+
+    @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+    def test_survives_every_journey(self, error: LeadConvertError) -> None:
+        """Every error pickles and copies into one of the same class and content."""
+        for again in (
+            pickle.loads(pickle.dumps(error)),  # noqa: S301 - our own bytes
+            copy.copy(error),
+            copy.deepcopy(error),
+        ):
+            assert error == again
+            assert hash(error) == hash(again)
+            assert type(error) is type(again)
+            assert vars(error) == vars(again)
+            assert str(error) == str(again)
+
+    def test_equal_by_content_and_class(self) -> None:
+        """Errors of one class with one content are equal, all others are not."""
+        assert 11 == len({*ERRORS, *copy.deepcopy(ERRORS)})
+        one = errors.MissingFieldsError("L-7", [REQUIRED])
+        assert one == errors.MissingFieldsError("L-7", iter([REQUIRED]))
+        assert one != errors.MissingFieldsError("L-8", [REQUIRED])
+        assert one != errors.MissingFieldsError("L-7", [REQUIRED, DENIED])
+        assert one != errors.InvalidFieldsError("L-7", [REQUIRED])
+        assert one != ValueError("L-7", (REQUIRED,))
+
+    def test_what_they_carry(self) -> None:
+        """An error carries every problem and tells them all."""
+        error = errors.AccessDeniedError("L-7", [DENIED, REQUIRED])
+        assert "L-7" == error.lead_id
+        assert (DENIED, REQUIRED) == error.problems
+        assert (
+            "lead L-7: u-7 may not create company: no role of theirs permits it"
+            " (ask for a role that may, or leave it out);"
+            " deal needs Title (supply it in values=)"
+        ) == str(error)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            MisfitError("too_long", {"max_length": 3, "length": 4}),
+            TransformError("shout", "KeyError"),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    def test_inner_errors_travel_too(self, error: Exception) -> None:
+        """What the lower rooms raise pickles with all it says."""
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+        assert vars(error) == vars(again)
+        assert str(error) == str(again)
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("cause", "expected"),
+        [
+            ("lead_access", errors.AccessDeniedError),
+            ("already_converted", errors.AlreadyConvertedError),
+            ("stage", errors.StageNotAllowedError),
+            ("targets_required", errors.TargetsRequiredError),
+            ("target_access", errors.AccessDeniedError),
+            ("unknown_target", errors.UnknownTargetError),
+            ("invalid_target", errors.InvalidTargetError),
+            ("missing", errors.MissingFieldsError),
+            ("invalid", errors.InvalidFieldsError),
+        ],
+    )
+    def test_a_class_for_each_cause(self, cause: str, expected: type[ConversionError]) -> None:
+        """Each cause has its class, and keeps it beside every lesser one."""
+        order = [one.value for one in Cause]
+        lesser = order[order.index(cause) :]
+        problems = [Problem(cause=Cause(one), code="x") for one in reversed(lesser)]
+        error = refusal("L-7", problems)
+        assert expected is type(error)
+        assert tuple(problems) == error.problems
+        assert "L-7" == error.lead_id
+
+    def test_the_order_of_causes(self) -> None:
+        """The gravest cause stands first, for ever."""
+        assert [
+            "definition",
+            "lead_access",
+            "already_converted",
+            "stage",
+            "targets_required",
+            "target_access",
+            "unknown_target",
+            "invalid_target",
+            "missing",
+            "invalid",
+        ] == [cause.value for cause in Cause]
+
+
+class TestMistakes:
+    def test_twice(self) -> None:
+        """A name is told once for each time too many."""
+        told = [str(one) for one in twice("stage", ["a", "b", "a", "a"], "p")]
+        assert ["p: stage 'a' stands twice (remove or rename one)"] * 2 == told
+        assert [] == list(twice("stage", ["a", "b"], "p"))
+
+    def test_unknown(self) -> None:
+        """An unknown name comes with the likeliest meant, if any is likely."""
+        assert "p: there is no kind 'dael', did you mean 'deal'? (correct the name)" == str(
+            unknown("kind", "dael", ["contact", "deal"], "p")
+        )
+        assert "p: there is no kind 'x' (correct the name)" == str(
+            unknown("kind", "x", ["contact", "deal"], "p")
+        )
+
+    def test_did_you_mean(self) -> None:
+        """A guess is one near name, as plain text."""
+        assert {"did_you_mean": "deal"} == did_you_mean("dael", ["deal", "deals"])
+        assert {} == did_you_mean("", ["deal"])
+        guess = did_you_mean("misssing", list(Cause))["did_you_mean"]
+        assert ("missing", str) == (guess, type(guess))

@@ -1,0 +1,560 @@
+"""Rules: every contradiction at once, with its place; what rules answer; spreading a field."""
+
+import copy
+import pickle
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import attrs
+import pytest
+
+from leadconvert import (
+    NEW,
+    Company,
+    Contact,
+    ConversionRules,
+    CreateField,
+    Deal,
+    Field,
+    FieldMapping,
+    FrozenMap,
+    GenericRecord,
+    Grant,
+    Kind,
+    Lead,
+    Pipeline,
+    Placement,
+    Policy,
+    Role,
+    Spread,
+    Stage,
+    errors,
+)
+from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+
+
+LEADS = Pipeline("leads", "lead", ["new", Stage("done", "success")])
+SALES = Pipeline("sales", "deal", ["open", Stage("won", "success")])
+BACK = Field("converted_from", "reference", to="lead", multiple=True)
+
+
+@attrs.frozen(kw_only=True)
+class Project:
+    """A record class of a user's own."""
+
+    id: str
+    revision: str | None = None
+    converted_from: tuple[str, ...] = ()
+    custom: Mapping[str, object] = attrs.field(factory=FrozenMap)
+
+
+def shout(value: object) -> object:
+    """A transform that stands in a module."""
+    return f"{value}!"
+
+
+def invoice(*fields: Field, **parts: str) -> Kind:
+    """A kind of fields alone."""
+    loose: Callable[..., Kind] = Kind
+    return loose("invoice", fields=fields or [BACK], **parts)
+
+
+def rules(  # noqa: PLR0913 - the parts of rules
+    *,
+    lead: Kind = LEAD,
+    kinds: tuple[Kind, ...] = (CONTACT, COMPANY, DEAL),
+    pipelines: tuple[Pipeline, ...] = (LEADS, SALES),
+    mappings: tuple[FieldMapping, ...] = (),
+    policy: Policy | None = None,
+    transforms: Mapping[str, Callable[[object], object]] | None = None,
+) -> ConversionRules:
+    """Rules with as little in them as a test needs."""
+    return ConversionRules(
+        lead=lead,
+        kinds=kinds,
+        pipelines=pipelines,
+        mappings=mappings,
+        policy=policy or Policy(),
+        transforms=transforms or {},
+    )
+
+
+def told(make: Callable[[], object]) -> list[str]:
+    """What the refusal of *make* says, mistake by mistake."""
+    with pytest.raises(errors.DefinitionError) as caught:
+        make()
+    assert "; ".join(map(str, caught.value.problems)) == str(caught.value)
+    return [str(problem) for problem in caught.value.problems]
+
+
+class TestKinds:
+    def test_ids_and_classes(self) -> None:
+        """Ids stand once, each class has one kind, and the star is taken."""
+        star = Kind("*", fields=[BACK])
+        assert [
+            "kinds: kind 'company' stands twice (remove or rename one)",
+            "kinds: '*' has a meaning of its own (choose another id)",
+            "kinds: kinds company, company share the class Company (give each kind its own class)",
+        ] == told(lambda: rules(kinds=(COMPANY, COMPANY, star), pipelines=(LEADS,)))
+
+    def test_two_kinds_on_one_own_class(self) -> None:
+        """Two kinds on one class of a user's own would be one kind."""
+        one = Kind("project", Project, fields=[BACK])
+        other = Kind("sprint", Project, fields=[BACK])
+        assert [
+            "kinds: kinds project, sprint share the class Project (give each kind its own class)"
+        ] == told(lambda: rules(kinds=(one, other), pipelines=(LEADS,)))
+
+    def test_two_kinds_of_fields_alone(self) -> None:
+        """Kinds without a class share nothing."""
+        made = rules(kinds=(invoice(), Kind("offer", fields=[BACK])), pipelines=(LEADS,))
+        assert ("invoice", "offer") == made.order
+
+    def test_the_class_of_the_leads(self) -> None:
+        """Leads are Leads."""
+        lead = Kind("lead", Project, converted_from=None)
+        assert [
+            "kind lead: the class of the leads is not leadconvert.Lead (use fields.LEAD, refined)"
+        ] == [one for one in told(lambda: rules(lead=lead)) if "class of the leads" in one]
+
+    @pytest.mark.parametrize(
+        ("kind", "expected"),
+        [
+            (Kind("invoice", fields=[Field("a", "text")]), "nothing points back at the lead"),
+            (invoice(converted_from="a"), "nothing points back at the lead"),
+            (
+                invoice(Field("converted_from", "reference", to="deal", multiple=True)),
+                "nothing points back at the lead",
+            ),
+            (attrs.evolve(invoice(), converted_from=None), "nothing points back at the lead"),
+        ],
+        ids=["no field", "another name", "another kind", "none"],
+    )
+    def test_no_back_pointer(self, kind: Kind, expected: str) -> None:
+        """Every kind one may convert into points back at leads."""
+        way_out = "add a multiple reference to the lead's kind, and name it in converted_from="
+        assert [f"kind invoice: {expected} ({way_out})"] == told(lambda: rules(kinds=(kind, DEAL)))
+
+    def test_a_back_pointer_with_room_for_one(self) -> None:
+        """A record may come from several leads."""
+        kind = invoice(Field("converted_from", "reference", to="lead"))
+        assert [
+            ("kind invoice: 'converted_from' points back at one lead only"
+            " (make it multiple: a record may come from several leads)")
+        ] == told(lambda: rules(kinds=(kind,), pipelines=(LEADS,)))
+
+    def test_a_reference_to_a_kind_nearly_there(self) -> None:
+        """A reference to a kind outside the rules is fine; a slip of one inside is told."""
+        outside = invoice(BACK, Field("store", "reference", to="warehouse"))
+        assert ("invoice",) == rules(kinds=(outside,), pipelines=(LEADS,)).order
+        slip = invoice(BACK, Field("store", "reference", to="compnay"))
+        assert [
+            ("field invoice.store: there is no kind 'compnay', did you mean 'company'?"
+            " (correct the name)")
+        ] == told(lambda: rules(kinds=(slip, COMPANY), pipelines=(LEADS,)))
+
+    def test_a_circle(self) -> None:
+        """Kinds that refer to each other in a circle have no order."""
+        one = Kind("a", fields=[BACK, Field("b", "reference", to="b")])
+        other = Kind("b", fields=[BACK, Field("a", "reference", to="a")])
+        assert [
+            "kinds: kinds refer to each other in a circle: a, b (remove one of the references)"
+        ] == told(lambda: rules(kinds=(one, COMPANY, other), pipelines=(LEADS,)))
+
+    def test_a_kind_that_refers_to_itself(self) -> None:
+        """A company may have a parent company: that is no circle."""
+        child = invoice(BACK, Field("parent", "reference", to="invoice"))
+        assert ("invoice",) == rules(kinds=(child,), pipelines=(LEADS,)).order
+
+    def test_the_order_follows_from_the_references(self) -> None:
+        """Each kind comes after those its records refer to, in whatever order they are given."""
+        assert ("company", "contact", "deal") == rules(kinds=(DEAL, CONTACT, COMPANY)).order
+
+
+class TestPipelines:
+    def test_of_an_unknown_kind(self) -> None:
+        """A pipeline is of a kind that exists."""
+        strange = Pipeline("x", "dael", ["a"])
+        assert [
+            "pipeline x: there is no kind 'dael', did you mean 'deal'? (correct the name)"
+        ] == told(lambda: rules(pipelines=(LEADS, SALES, strange)))
+
+    def test_where_they_belong(self) -> None:
+        """A kind with stages has a pipeline, and a kind with a pipeline has stages."""
+        bills = Pipeline("bills", "invoice", ["open"])
+        assert [
+            "kind lead: kind 'lead' has stages but no pipeline (add one)",
+            "kind deal: kind 'deal' has stages but no pipeline (add one)",
+            "kind invoice: kind 'invoice' has no stage field, yet a pipeline (name it in stage=)",
+        ] == told(lambda: rules(kinds=(DEAL, invoice()), pipelines=(bills,)))
+
+    def test_two_with_one_id(self) -> None:
+        """The pipelines of a kind have different ids."""
+        twin = attrs.evolve(SALES, default=True)
+        assert ["kind deal: pipeline 'sales' stands twice (remove or rename one)"] == told(
+            lambda: rules(pipelines=(LEADS, SALES, twin))
+        )
+
+    @pytest.mark.parametrize(("defaults", "count"), [((False, False), 0), ((True, True), 2)])
+    def test_one_default(self, defaults: tuple[bool, bool], count: int) -> None:
+        """Of several pipelines exactly one is the default."""
+        one, other = (
+            Pipeline(id_, "deal", ["a"], default=default)
+            for id_, default in zip("ab", defaults, strict=True)
+        )
+        assert [
+            (f"kind deal: kind 'deal' has 2 pipelines and {count} defaults"
+            " (mark one pipeline as default)")
+        ] == told(lambda: rules(pipelines=(LEADS, one, other)))
+
+    def test_several_where_no_field_says_which(self) -> None:
+        """Leads, and kinds without a pipeline field, have one pipeline."""
+        second = Pipeline("more", "lead", ["a", Stage("b", "success")], default=True)
+        staged = invoice(BACK, Field("stage", "text"), stage="stage")
+        bills = [Pipeline(id_, "invoice", ["a"]) for id_ in "ab"]
+        assert [
+            "kind lead: kind 'lead' needs exactly one pipeline, it has 2 (keep one)",
+            "kind invoice: kind 'invoice' needs exactly one pipeline, it has 2 (keep one)",
+        ] == told(lambda: rules(kinds=(staged,), pipelines=(LEADS, second, *bills)))
+
+    def test_leads_without_stages(self) -> None:
+        """A lead is converted by its stage, so leads have stages and a pipeline."""
+        with pytest.raises(errors.DefinitionError):
+            rules(lead=attrs.evolve(LEAD, stage=None), kinds=(COMPANY,), pipelines=())
+
+    @pytest.mark.parametrize(
+        ("stages", "count"),
+        [([], 0), ([Stage("a", "success"), Stage("b", "success")], 2)],
+    )
+    def test_one_success_stage(self, stages: list[Stage], count: int) -> None:
+        """The pipeline of the leads has exactly one success stage."""
+        leads = Pipeline("leads", "lead", ["new", *stages])
+        assert [
+            ("pipeline leads: a lead's pipeline has exactly one success stage, this one has"
+            f" {count} (mark one stage as success)")
+        ] == told(lambda: rules(pipelines=(leads, SALES)))
+
+    def test_the_default_comes_first(self) -> None:
+        """The default pipeline stands first among those of a kind."""
+        extra = Pipeline("extra", "deal", ["a"], default=True)
+        made = rules(pipelines=(LEADS, SALES, extra))
+        assert (extra, SALES) == made.pipelines_of("deal")
+        assert LEADS == made.lead_pipeline
+        assert () == made.pipelines_of("company")
+
+
+class TestMappings:
+    @pytest.mark.parametrize(
+        ("mapping", "expected"),
+        [
+            (
+                FieldMapping("titel", "deal", "title"),
+                ("mapping titel → deal.title: there is no field of lead 'titel',"
+                " did you mean 'title'? (correct the name)"),
+            ),
+            (
+                FieldMapping("title", "deal", fallbacks=["sorce"]),
+                ("mapping title or sorce → deal.title: there is no field of lead 'sorce',"
+                " did you mean 'source'? (correct the name)"),
+            ),
+            (
+                FieldMapping.leave("zzz"),
+                "mapping zzz → nothing: there is no field of lead 'zzz' (correct the name)",
+            ),
+            (
+                FieldMapping("title", "dael"),
+                ("mapping title → dael.title: there is no kind 'dael', did you mean 'deal'?"
+                " (correct the name)"),
+            ),
+            (
+                FieldMapping("title", "deal", "titel"),
+                ("mapping title → deal.titel: there is no field of deal 'titel',"
+                " did you mean 'title'? (correct the name)"),
+            ),
+            (
+                FieldMapping("title", "deal", transform="uper"),
+                ("mapping title → deal.title by uper: there is no transform 'uper',"
+                " did you mean 'upper'? (correct the name)"),
+            ),
+            (
+                FieldMapping("contact_ids", "deal", "converted_from"),
+                ("mapping contact_ids → deal.converted_from: deal.converted_from is set by the"
+                " conversion itself (remove the mapping)"),
+            ),
+            (
+                FieldMapping.fixed("deal", "amount", "much"),
+                "mapping constant → deal.amount: the default does not fit: wrong_type (correct it)",
+            ),
+            (
+                FieldMapping.fixed("deal", "pipeline", "sale"),
+                ("mapping constant → deal.pipeline: there is no pipeline 'sale',"
+                " did you mean 'sales'? (correct the name)"),
+            ),
+            (
+                FieldMapping.fixed("deal", "stage", "opne"),
+                ("mapping constant → deal.stage: there is no stage 'opne', did you mean 'open'?"
+                " (correct the name)"),
+            ),
+        ],
+        ids=str,
+    )
+    def test_to_and_from_what_does_not_exist(self, mapping: FieldMapping, expected: str) -> None:
+        """A mapping names what exists; a name that does not comes with a guess."""
+        assert [expected] == told(lambda: rules(mappings=(mapping,)))
+
+    def test_constants_that_fit(self) -> None:
+        """Constants name stages and pipelines that exist."""
+        mappings = (
+            FieldMapping.fixed("deal", "pipeline", "sales"),
+            FieldMapping.fixed("deal", "stage", "won"),
+            FieldMapping.fixed("company", "opened", value=False),
+            FieldMapping("title", "company", "name"),
+        )
+        made = rules(mappings=mappings)
+        assert mappings[:2] == made.mappings_into("deal")
+        assert mappings[2:] == made.mappings_into("company")
+        assert () == made.mappings_into("contact")
+
+    def test_two_onto_one_target(self) -> None:
+        """A target field has one mapping; others are fallbacks of it."""
+        mappings = (
+            FieldMapping("title", "company", "name"),
+            FieldMapping("company_name", "company", "name"),
+            FieldMapping.fixed("deal", "type", "SALE"),
+            FieldMapping("source", "deal", "type"),
+        )
+        assert [
+            ("mappings: title, company_name are both mapped to company.name"
+            " (make one the fallback of the other)"),
+            ("mappings: constant, source are both mapped to deal.type"
+            " (make one the fallback of the other)"),
+        ] == told(lambda: rules(mappings=mappings))
+
+    def test_mapped_and_left_behind(self) -> None:
+        """A field is mapped or left behind, not both."""
+        mappings = (FieldMapping("title", "deal"), FieldMapping.leave("title"))
+        assert ["mappings: title is mapped and left behind as well (keep one of the two)"] == told(
+            lambda: rules(mappings=mappings)
+        )
+
+    def test_decides_on(self) -> None:
+        """A mapping decides on its source, its fallbacks, and what it leaves behind."""
+        mappings = (
+            FieldMapping("company_name", "company", "name", fallbacks=["title"]),
+            FieldMapping.leave("source"),
+        )
+        made = rules(mappings=mappings)
+        decided = ["company_name", "title", "source", "comments"]
+        assert [True, True, True, False] == [made.decides_on(name) for name in decided]
+
+
+class TestPolicyAndTransforms:
+    def test_a_grant_on_an_unknown_kind(self) -> None:
+        """Grants are on kinds that exist, on leads, or on all."""
+        grants = [Grant(kind, "read") for kind in ("*", "lead", "deal", "dael")]
+        assert [
+            "role sales: there is no kind 'dael', did you mean 'deal'? (correct the name)"
+        ] == told(lambda: rules(policy=Policy([Role("sales", grants)])))
+
+    def test_a_transform_that_stands_nowhere(self) -> None:
+        """A lambda, or a function inside another, cannot be found again by its name."""
+
+        def local(value: object) -> object:
+            return value
+
+        way_out = "is a lambda or a local function (define it in a module)"
+        assert [
+            f"transforms: transform 'a' {way_out}",
+            f"transforms: transform 'b' {way_out}",
+        ] == told(lambda: rules(transforms={"b": local, "a": lambda value: value}))
+
+    def test_a_transform_without_a_name(self) -> None:
+        """What has no name of its own in a module cannot be found again either."""
+        assert 1 == len(told(lambda: rules(transforms={"a": partial(shout)})))
+
+    def test_a_name_that_is_taken(self) -> None:
+        """The library's own transforms keep their names."""
+        assert ["transforms: transform 'upper' stands twice (remove or rename one)"] == told(
+            lambda: rules(transforms={"upper": shout})
+        )
+
+    def test_by_name(self) -> None:
+        """One's own transforms stand beside the library's."""
+        made = rules(
+            transforms={"shout": shout},
+            mappings=(FieldMapping("title", "deal", transform="shout"),),
+        )
+        names = ["first", "join", "lower", "shout", "strip", "upper"]
+        assert names == sorted(made.transforms_by_name())
+
+
+class TestRules:
+    def test_all_mistakes_at_once(self) -> None:
+        """Mistakes of every part are told together."""
+        found = told(
+            lambda: rules(
+                kinds=(COMPANY, COMPANY),
+                pipelines=(LEADS, SALES),
+                mappings=(FieldMapping("titel", "company", "nmae"),),
+                policy=Policy([Role("sales", [Grant("dael", "read")])]),
+                transforms={"a": lambda value: value},
+            )
+        )
+        assert [
+            "kinds: kind 'company' stands twice (remove or rename one)",
+            "kinds: kinds company, company share the class Company (give each kind its own class)",
+            "pipeline sales: there is no kind 'deal' (correct the name)",
+            ("mapping titel → company.nmae: there is no field of lead 'titel',"
+            " did you mean 'title'? (correct the name)"),
+            ("mapping titel → company.nmae: there is no field of company 'nmae',"
+            " did you mean 'name'? (correct the name)"),
+            "role sales: there is no kind 'dael' (correct the name)",
+            "transforms: transform 'a' is a lambda or a local function (define it in a module)",
+        ] == found
+
+    def test_kind_of_a_record(self) -> None:
+        """A record's kind follows from its class, a generic record's from what it says."""
+        made = rules(kinds=(DEAL, invoice()))
+        assert LEAD == made.kind_of(Lead(id="L-7", stage="new"))
+        assert DEAL == made.kind_of(Deal(id="D-5"))
+        assert invoice() == made.kind_of(GenericRecord(kind="invoice", id="I-1"))
+        assert made.kind_of(Company(id="CO-9")) is None
+        assert made.kind_of(Contact(id="C-3")) is None
+        assert made.kind_of(GenericRecord(kind="deal", id="D-5")) is None
+        assert made.kind_of(GenericRecord(kind="other", id="1")) is None
+        assert DEAL == made.kind("deal")
+        assert made.kind("lead") is None
+
+    def test_values_that_travel(self) -> None:
+        """Rules are hashable, pickle and copy into equal ones with the same digest."""
+        made = rules(transforms={"shout": shout})
+        again = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
+        assert made == again == copy.deepcopy(made)
+        assert hash(made) == hash(again)
+        assert made.digest == again.digest
+        assert made.order == again.order
+
+    def test_the_digest_stands_for_the_rules(self) -> None:
+        """Other rules have another digest, the same rules the same."""
+        made = rules()
+        assert made.digest == rules().digest
+        others = [
+            rules(mappings=(FieldMapping("title", "deal"),)),
+            rules(policy=Policy.allow_all()),
+            rules(transforms={"shout": shout}),
+            rules(pipelines=(LEADS, attrs.evolve(SALES, label="Sales"))),
+            rules(kinds=(COMPANY, CONTACT, DEAL)),
+        ]
+        assert 6 == len({made.digest, *(other.digest for other in others)})
+
+    def test_a_list_changed_afterwards(self) -> None:
+        """What is changed after it was handed over changes no rules."""
+        kinds, transforms = [DEAL], {"shout": shout}
+        made = ConversionRules(kinds=kinds, pipelines=[LEADS, SALES], transforms=transforms)
+        kinds.append(COMPANY)
+        transforms.clear()
+        assert (DEAL,) == made.kinds
+        assert (("shout", shout),) == made.transforms
+
+
+class TestSpreadField:
+    SIZE = Field("UF_SIZE", "integer")
+    OLD = Field("UF_OLD", "integer", multiple=True)
+
+    def before(self, *mappings: FieldMapping) -> ConversionRules:
+        """Rules whose leads have a size, and whose contacts have room for one."""
+        return rules(
+            lead=attrs.evolve(LEAD, custom=[self.SIZE]),
+            kinds=(attrs.evolve(CONTACT, custom=[self.OLD]), COMPANY, DEAL),
+            mappings=mappings,
+            transforms={"shout": shout},
+        )
+
+    def test_into_new_and_old_fields(self) -> None:
+        """A field goes into the chosen kinds only: into a new field here, an old one there."""
+        before = self.before()
+        spread = before.spread_field("UF_SIZE", into={"deal": NEW, "contact": "UF_OLD"})
+        changes = (CreateField(kind="deal", field=self.SIZE),)
+        assert changes == spread.schema_changes
+        expected = rules(
+            lead=attrs.evolve(LEAD, custom=[self.SIZE]),
+            kinds=(
+                attrs.evolve(CONTACT, custom=[self.OLD]),
+                COMPANY,
+                attrs.evolve(DEAL, custom=[self.SIZE]),
+            ),
+            mappings=(
+                FieldMapping("UF_SIZE", "deal"),
+                FieldMapping("UF_SIZE", "contact", "UF_OLD"),
+            ),
+            transforms={"shout": shout},
+        )
+        assert Spread(rules=expected, schema_changes=changes) == spread
+        assert "UF_SIZE" not in COMPANY.members
+        assert before == self.before()
+        assert Placement.NEW is NEW
+
+    def test_left_behind(self) -> None:
+        """An empty answer leaves the field behind on purpose."""
+        spread = self.before().spread_field("UF_SIZE", into={})
+        assert () == spread.schema_changes
+        assert (FieldMapping.leave("UF_SIZE"),) == spread.rules.mappings
+
+    def test_a_field_that_is_none(self) -> None:
+        """Only a custom field of the lead can be spread."""
+        expected = "spread of UF_SIZ: there is no custom field 'UF_SIZ', did you mean 'UF_SIZE'?"
+        assert [f"{expected} (correct the name)"] == told(
+            lambda: self.before().spread_field("UF_SIZ", into={"deal": NEW})
+        )
+        assert ["spread of title: there is no custom field 'title' (correct the name)"] == told(
+            lambda: self.before().spread_field("title", into={})
+        )
+
+    def test_all_mistakes_at_once(self) -> None:
+        """Every mistake of an answer is told."""
+        before = attrs.evolve(
+            self.before(FieldMapping("UF_SIZE", "deal", "comments", transform="join")),
+            kinds=[
+                attrs.evolve(CONTACT, custom=[self.OLD]),
+                attrs.evolve(COMPANY, custom=[self.SIZE]),
+                attrs.evolve(DEAL, custom=[Field("UF_TEXT", "text")]),
+                invoice(),
+            ],
+            transforms={},
+        )
+        into: dict[str, str | Placement] = {
+            "contcat": NEW, "company": NEW, "deal": "UF_TEXT", "contact": "UF_ODL"}
+        assert [
+            ("spread of UF_SIZE: UF_SIZE is decided on by a mapping already"
+            " (remove that mapping first)"),
+            ("spread of UF_SIZE: there is no kind 'contcat', did you mean 'contact'?"
+            " (correct the name)"),
+            "spread of UF_SIZE: field of company 'UF_SIZE' stands twice (remove or rename one)",
+            ("spread of UF_SIZE: UF_TEXT does not fit UF_SIZE: text against integer"
+            " (choose a field of the same type)"),
+            ("spread of UF_SIZE: there is no field of contact 'UF_ODL', did you mean 'UF_OLD'?"
+            " (correct the name)"),
+        ] == told(lambda: before.spread_field("UF_SIZE", into=into))
+
+    def test_a_field_that_another_mapping_fills(self) -> None:
+        """A target field that is filled already cannot be chosen."""
+        more = Field("UF_MORE", "integer")
+        before = attrs.evolve(
+            self.before(),
+            lead=attrs.evolve(LEAD, custom=[self.SIZE, more]),
+            mappings=[FieldMapping("UF_MORE", "contact", "UF_OLD")],
+            transforms={},
+        )
+        assert [
+            ("mappings: UF_MORE, UF_SIZE are both mapped to contact.UF_OLD"
+            " (make one the fallback of the other)")
+        ] == told(lambda: before.spread_field("UF_SIZE", into={"contact": "UF_OLD"}))
+
+    def test_into_the_pointer_back(self) -> None:
+        """The pointer back at the lead is set by the conversion itself."""
+        back = Field("UF_LEADS", "reference", to="lead", multiple=True)
+        before = rules(lead=attrs.evolve(LEAD, custom=[back]))
+        assert [
+            ("mapping UF_LEADS → deal.converted_from: deal.converted_from is set by the"
+            " conversion itself (remove the mapping)")
+        ] == told(lambda: before.spread_field("UF_LEADS", into={"deal": "converted_from"}))
