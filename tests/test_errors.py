@@ -200,8 +200,10 @@ def loose_kind(cls: type) -> Callable[[], object]:
 PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "no_grant": (
         lambda: planned("deal", by=granted(Grant("lead", ["read", "update", "convert", "move"]))),
-        ("u-7 may not create deal: no role of theirs permits it"
-        " (ask for a role that may, or leave it out)"),
+        (
+            "u-7 may not create deal: no role of theirs permits it"
+            " (ask for a role that may, or leave it out)"
+        ),
     ),
     "out_of_scope": (
         lambda: planned(
@@ -232,8 +234,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "in_success_stage": (
         lambda: planned("deal", lead=attrs.evolve(TITLED, stage="DONE")),
-        ("the lead stands in the success stage 'DONE', so it counts as converted"
-        " (work with the records it became)"),
+        (
+            "the lead stands in the success stage 'DONE', so it counts as converted"
+            " (work with the records it became)"
+        ),
     ),
     "in_failure_stage": (
         lambda: planned("deal", lead=attrs.evolve(TITLED, stage="JUNK")),
@@ -241,8 +245,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "unknown_stage": (
         lambda: planned("deal", lead=attrs.evolve(TITLED, stage="NWE")),
-        ("the lead stands in 'NWE', which pipeline 'leads' does not have, did you mean 'NEW'?"
-        " (correct the stage, or add it to the rules)"),
+        (
+            "the lead stands in 'NWE', which pipeline 'leads' does not have, did you mean 'NEW'?"
+            " (correct the stage, or add it to the rules)"
+        ),
     ),
     "no_targets": (
         planned,
@@ -250,8 +256,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "unknown_kind": (
         lambda: planned("dael"),
-        ("there is no kind 'dael' to convert into, did you mean 'deal'?"
-        " (choose among company, contact, deal)"),
+        (
+            "there is no kind 'dael' to convert into, did you mean 'deal'?"
+            " (choose among company, contact, deal)"
+        ),
     ),
     "duplicate_id": (
         lambda: planned(Create("deal", id="D-5"), Create("deal", id="D-5")),
@@ -271,8 +279,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "unknown_field": (
         lambda: supplied(titel="x"),
-        ("deal has no field 'titel', did you mean 'title'?"
-        " (correct the name, or add the field to the kind)"),
+        (
+            "deal has no field 'titel', did you mean 'title'?"
+            " (correct the name, or add the field to the kind)"
+        ),
     ),
     "reserved_field": (
         lambda: supplied(converted_from=["L-1"]),
@@ -288,13 +298,17 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "unknown_option": (
         lambda: supplied(UF_HEAT="warm"),
-        ("deal.UF_HEAT has no option such as the given one, only cold, hot"
-        " (choose among them, or map the value with values={...})"),
+        (
+            "deal.UF_HEAT has no option such as the given one, only cold, hot"
+            " (choose among them, or map the value with values={...})"
+        ),
     ),
     "several_values": (
         lambda: supplied(title=["a", "b"]),
-        ("deal.title takes one value, not 2"
-        " (map it with transform='first' or 'join', or supply one value)"),
+        (
+            "deal.title takes one value, not 2"
+            " (map it with transform='first' or 'join', or supply one value)"
+        ),
     ),
     "not_finite": (
         lambda: supplied(amount=Decimal("NaN")),
@@ -302,13 +316,17 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "naive_moment": (
         lambda: supplied(UF_MET=datetime(2027, 1, 31)),  # noqa: DTZ001 - the mistake under test
-        ("deal.UF_MET takes a moment that says its time zone"
-        " (give it one: datetime(..., tzinfo=UTC))"),
+        (
+            "deal.UF_MET takes a moment that says its time zone"
+            " (give it one: datetime(..., tzinfo=UTC))"
+        ),
     ),
     "unknown_record": (
         lambda: supplied(company_id="CO-9"),
-        ("deal.company_id points at a company that was not handed over in known="
-        " (load what wanted() lists, or point at another record)"),
+        (
+            "deal.company_id points at a company that was not handed over in known="
+            " (load what wanted() lists, or point at another record)"
+        ),
     ),
     "unknown_pipeline": (
         lambda: supplied(pipeline="slaes"),
@@ -326,8 +344,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
                 transforms={"fail": fail},
             ),
         ),
-        ("transform 'fail' could not turn title into deal.title (KeyError)"
-        " (supply the value in values=, or correct the lead)"),
+        (
+            "transform 'fail' could not turn title into deal.title (KeyError)"
+            " (supply the value in values=, or correct the lead)"
+        ),
     ),
     "constructor_failed": (
         lambda: planned("picky", by=rules(kinds=[Kind("picky", Picky, fields=[BACK]), DEAL])),
@@ -335,18 +355,24 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "carry_unknown_source": (
         lambda: carried("UF_XX", {}),
-        ("carry= names 'UF_XX', which is no custom field of the lead, did you mean 'UF_X'?"
-        " (correct the name)"),
+        (
+            "carry= names 'UF_XX', which is no custom field of the lead, did you mean 'UF_X'?"
+            " (correct the name)"
+        ),
     ),
     "carry_unknown_kind": (
         lambda: carried("UF_X", {"dael": "title"}),
-        ("carry= sends UF_X to 'dael', which is no kind, did you mean 'deal'?"
-        " (choose among company, contact, deal)"),
+        (
+            "carry= sends UF_X to 'dael', which is no kind, did you mean 'deal'?"
+            " (choose among company, contact, deal)"
+        ),
     ),
     "carry_not_asked": (
         lambda: carried("UF_Y", {"deal": "type"}),
-        ("carry= names UF_Y, which a mapping has decided on already"
-        " (change the rules, or leave it out)"),
+        (
+            "carry= names UF_Y, which a mapping has decided on already"
+            " (change the rules, or leave it out)"
+        ),
     ),
     "carry_conflict": (
         lambda: carried("UF_X", {"deal": "title"}),
@@ -410,8 +436,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "no_back_pointer": (
         lambda: refused(lambda: rules(kinds=[DEAL, Kind("x")])),
-        ("kind x: nothing points back at the lead"
-        " (add a multiple reference to the lead's kind, and name it in converted_from=)"),
+        (
+            "kind x: nothing points back at the lead"
+            " (add a multiple reference to the lead's kind, and name it in converted_from=)"
+        ),
     ),
     "single_back_pointer": (
         lambda: refused(
@@ -419,8 +447,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
                 kinds=[DEAL, Kind("x", fields=[Field("converted_from", "reference", to="lead")])]
             )
         ),
-        ("kind x: 'converted_from' points back at one lead only"
-        " (make it multiple: a record may come from several leads)"),
+        (
+            "kind x: 'converted_from' points back at one lead only"
+            " (make it multiple: a record may come from several leads)"
+        ),
     ),
     "lead_class": (
         lambda: refused(lambda: rules(lead=Kind("lead"))),
@@ -436,8 +466,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "one_success": (
         lambda: refused(lambda: rules(pipelines=[Pipeline("p", "lead", ["NEW"]), SALES])),
-        ("pipeline p: a lead's pipeline has exactly one success stage, this one has 0"
-        " (mark one stage as success)"),
+        (
+            "pipeline p: a lead's pipeline has exactly one success stage, this one has 0"
+            " (mark one stage as success)"
+        ),
     ),
     "no_process": (
         lambda: refused(lambda: Pipeline("p", "deal", [])),
@@ -467,8 +499,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
                 mappings=[FieldMapping("title", "deal"), FieldMapping("source", "deal", "title")]
             )
         ),
-        ("mappings: title, source are both mapped to deal.title"
-        " (make one the fallback of the other)"),
+        (
+            "mappings: title, source are both mapped to deal.title"
+            " (make one the fallback of the other)"
+        ),
     ),
     "decided_twice": (
         lambda: refused(
@@ -480,8 +514,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: refused(
             lambda: rules(mappings=[FieldMapping("contact_ids", "deal", "converted_from")])
         ),
-        ("mapping contact_ids → deal.converted_from: deal.converted_from is set by the conversion"
-        " itself (remove the mapping)"),
+        (
+            "mapping contact_ids → deal.converted_from: deal.converted_from is set by the"
+            " conversion itself (remove the mapping)"
+        ),
     ),
     "incomplete_mapping": (
         lambda: refused(lambda: FieldMapping(None, "deal", "title")),
@@ -497,8 +533,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
                 "UF_X", into={"deal": "title"}
             )
         ),
-        ("spread of UF_X: title does not fit UF_X: text against integer"
-        " (choose a field of the same type)"),
+        (
+            "spread of UF_X: title does not fit UF_X: text against integer"
+            " (choose a field of the same type)"
+        ),
     ),
     "decided_already": (
         lambda: refused(

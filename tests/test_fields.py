@@ -454,12 +454,18 @@ class TestKind:
             (
                 Riddle,
                 [
-                    ("kind x: nothing says what a value of 'either' is"
-                    " (describe it with Field('either', ...))"),
-                    ("kind x: nothing says what a value of 'several' is"
-                    " (describe it with Field('several', ...))"),
-                    ("kind x: nothing says what a value of 'pair' is"
-                    " (describe it with Field('pair', ...))"),
+                    (
+                        "kind x: nothing says what a value of 'either' is"
+                        " (describe it with Field('either', ...))"
+                    ),
+                    (
+                        "kind x: nothing says what a value of 'several' is"
+                        " (describe it with Field('several', ...))"
+                    ),
+                    (
+                        "kind x: nothing says what a value of 'pair' is"
+                        " (describe it with Field('pair', ...))"
+                    ),
                 ],
             ),
             (Misjudged, ["field size: the default does not fit: wrong_type (correct it)"]),

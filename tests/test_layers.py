@@ -38,7 +38,10 @@ ORDER = (
 )
 #: What is outside the core uses public names only, so it proves that they are enough.
 OUTSIDE = ("presets", "testing", "cli")
-PUBLIC = {"leadconvert", *(f"leadconvert.{name}" for name in ("errors", "fields", "codec"))}
+PUBLIC = {
+    "leadconvert",
+    *(f"leadconvert.{name}" for name in ("errors", "fields", "codec", "values")),
+}
 #: Third parties, and where alone they are imported.
 THIRD_PARTIES = {
     "attrs": {*ORDER, *OUTSIDE},

@@ -71,13 +71,17 @@ class TestFieldMapping:
         [
             (
                 lambda: FieldMapping(None, "deal", "name"),
-                ("mapping constant → deal.name: a mapping has neither a source nor a constant"
-                " (correct it)"),
+                (
+                    "mapping constant → deal.name: a mapping has neither a source nor a constant"
+                    " (correct it)"
+                ),
             ),
             (
                 lambda: FieldMapping.fixed("deal", "type", " "),
-                ("mapping constant → deal.type: a mapping has neither a source nor a constant"
-                " (correct it)"),
+                (
+                    "mapping constant → deal.type: a mapping has neither a source nor a constant"
+                    " (correct it)"
+                ),
             ),
             (
                 lambda: FieldMapping("a", "deal", constant=0),
@@ -85,18 +89,24 @@ class TestFieldMapping:
             ),
             (
                 lambda: FieldMapping(None, "deal", constant=5),
-                ("mapping constant → deal.None: a mapping has a kind but no field of it"
-                " (correct it)"),
+                (
+                    "mapping constant → deal.None: a mapping has a kind but no field of it"
+                    " (correct it)"
+                ),
             ),
             (
                 lambda: FieldMapping("a", None, transform="upper"),
-                ("mapping a → nothing by upper: a mapping has no kind, yet something to do there"
-                " (correct it)"),
+                (
+                    "mapping a → nothing by upper: a mapping has no kind, yet something to do there"
+                    " (correct it)"
+                ),
             ),
             (
                 lambda: FieldMapping(None, None, constant=5),
-                ("mapping constant → nothing: a mapping has no kind, yet something to do there"
-                " (correct it)"),
+                (
+                    "mapping constant → nothing: a mapping has no kind, yet something to do there"
+                    " (correct it)"
+                ),
             ),
         ],
     )

@@ -139,8 +139,10 @@ class TestKinds:
         """A record may come from several leads."""
         kind = invoice(Field("converted_from", "reference", to="lead"))
         assert [
-            ("kind invoice: 'converted_from' points back at one lead only"
-            " (make it multiple: a record may come from several leads)")
+            (
+                "kind invoice: 'converted_from' points back at one lead only"
+                " (make it multiple: a record may come from several leads)"
+            )
         ] == told(lambda: rules(kinds=(kind,), pipelines=(LEADS,)))
 
     def test_a_reference_to_a_kind_nearly_there(self) -> None:
@@ -149,8 +151,10 @@ class TestKinds:
         assert ("invoice",) == rules(kinds=(outside,), pipelines=(LEADS,)).order
         slip = invoice(BACK, Field("store", "reference", to="compnay"))
         assert [
-            ("field invoice.store: there is no kind 'compnay', did you mean 'company'?"
-            " (correct the name)")
+            (
+                "field invoice.store: there is no kind 'compnay', did you mean 'company'?"
+                " (correct the name)"
+            )
         ] == told(lambda: rules(kinds=(slip, COMPANY), pipelines=(LEADS,)))
 
     def test_a_circle(self) -> None:
@@ -203,8 +207,10 @@ class TestPipelines:
             for id_, default in zip("ab", defaults, strict=True)
         )
         assert [
-            (f"kind deal: kind 'deal' has 2 pipelines and {count} defaults"
-            " (mark one pipeline as default)")
+            (
+                f"kind deal: kind 'deal' has 2 pipelines and {count} defaults"
+                " (mark one pipeline as default)"
+            )
         ] == told(lambda: rules(pipelines=(LEADS, one, other)))
 
     def test_several_where_no_field_says_which(self) -> None:
@@ -230,8 +236,10 @@ class TestPipelines:
         """The pipeline of the leads has exactly one success stage."""
         leads = Pipeline("leads", "lead", ["new", *stages])
         assert [
-            ("pipeline leads: a lead's pipeline has exactly one success stage, this one has"
-            f" {count} (mark one stage as success)")
+            (
+                "pipeline leads: a lead's pipeline has exactly one success stage, this one has"
+                f" {count} (mark one stage as success)"
+            )
         ] == told(lambda: rules(pipelines=(leads, SALES)))
 
     def test_the_default_comes_first(self) -> None:
@@ -249,13 +257,17 @@ class TestMappings:
         [
             (
                 FieldMapping("titel", "deal", "title"),
-                ("mapping titel → deal.title: there is no field of lead 'titel',"
-                " did you mean 'title'? (correct the name)"),
+                (
+                    "mapping titel → deal.title: there is no field of lead 'titel',"
+                    " did you mean 'title'? (correct the name)"
+                ),
             ),
             (
                 FieldMapping("title", "deal", fallbacks=["sorce"]),
-                ("mapping title or sorce → deal.title: there is no field of lead 'sorce',"
-                " did you mean 'source'? (correct the name)"),
+                (
+                    "mapping title or sorce → deal.title: there is no field of lead 'sorce',"
+                    " did you mean 'source'? (correct the name)"
+                ),
             ),
             (
                 FieldMapping.leave("zzz"),
@@ -263,23 +275,31 @@ class TestMappings:
             ),
             (
                 FieldMapping("title", "dael"),
-                ("mapping title → dael.title: there is no kind 'dael', did you mean 'deal'?"
-                " (correct the name)"),
+                (
+                    "mapping title → dael.title: there is no kind 'dael', did you mean 'deal'?"
+                    " (correct the name)"
+                ),
             ),
             (
                 FieldMapping("title", "deal", "titel"),
-                ("mapping title → deal.titel: there is no field of deal 'titel',"
-                " did you mean 'title'? (correct the name)"),
+                (
+                    "mapping title → deal.titel: there is no field of deal 'titel',"
+                    " did you mean 'title'? (correct the name)"
+                ),
             ),
             (
                 FieldMapping("title", "deal", transform="uper"),
-                ("mapping title → deal.title by uper: there is no transform 'uper',"
-                " did you mean 'upper'? (correct the name)"),
+                (
+                    "mapping title → deal.title by uper: there is no transform 'uper',"
+                    " did you mean 'upper'? (correct the name)"
+                ),
             ),
             (
                 FieldMapping("contact_ids", "deal", "converted_from"),
-                ("mapping contact_ids → deal.converted_from: deal.converted_from is set by the"
-                " conversion itself (remove the mapping)"),
+                (
+                    "mapping contact_ids → deal.converted_from: deal.converted_from is set by the"
+                    " conversion itself (remove the mapping)"
+                ),
             ),
             (
                 FieldMapping.fixed("deal", "amount", "much"),
@@ -287,13 +307,17 @@ class TestMappings:
             ),
             (
                 FieldMapping.fixed("deal", "pipeline", "sale"),
-                ("mapping constant → deal.pipeline: there is no pipeline 'sale',"
-                " did you mean 'sales'? (correct the name)"),
+                (
+                    "mapping constant → deal.pipeline: there is no pipeline 'sale',"
+                    " did you mean 'sales'? (correct the name)"
+                ),
             ),
             (
                 FieldMapping.fixed("deal", "stage", "opne"),
-                ("mapping constant → deal.stage: there is no stage 'opne', did you mean 'open'?"
-                " (correct the name)"),
+                (
+                    "mapping constant → deal.stage: there is no stage 'opne', did you mean 'open'?"
+                    " (correct the name)"
+                ),
             ),
         ],
         ids=str,
@@ -324,10 +348,14 @@ class TestMappings:
             FieldMapping("source", "deal", "type"),
         )
         assert [
-            ("mappings: title, company_name are both mapped to company.name"
-            " (make one the fallback of the other)"),
-            ("mappings: constant, source are both mapped to deal.type"
-            " (make one the fallback of the other)"),
+            (
+                "mappings: title, company_name are both mapped to company.name"
+                " (make one the fallback of the other)"
+            ),
+            (
+                "mappings: constant, source are both mapped to deal.type"
+                " (make one the fallback of the other)"
+            ),
         ] == told(lambda: rules(mappings=mappings))
 
     def test_mapped_and_left_behind(self) -> None:
@@ -404,10 +432,14 @@ class TestRules:
             "kinds: kind 'company' stands twice (remove or rename one)",
             "kinds: kinds company, company share the class Company (give each kind its own class)",
             "pipeline sales: there is no kind 'deal' (correct the name)",
-            ("mapping titel → company.nmae: there is no field of lead 'titel',"
-            " did you mean 'title'? (correct the name)"),
-            ("mapping titel → company.nmae: there is no field of company 'nmae',"
-            " did you mean 'name'? (correct the name)"),
+            (
+                "mapping titel → company.nmae: there is no field of lead 'titel',"
+                " did you mean 'title'? (correct the name)"
+            ),
+            (
+                "mapping titel → company.nmae: there is no field of company 'nmae',"
+                " did you mean 'name'? (correct the name)"
+            ),
             "role sales: there is no kind 'dael' (correct the name)",
             "transforms: transform 'a' is a lambda or a local function (define it in a module)",
         ] == found
@@ -523,17 +555,29 @@ class TestSpreadField:
             transforms={},
         )
         into: dict[str, str | Placement] = {
-            "contcat": NEW, "company": NEW, "deal": "UF_TEXT", "contact": "UF_ODL"}
+            "contcat": NEW,
+            "company": NEW,
+            "deal": "UF_TEXT",
+            "contact": "UF_ODL",
+        }
         assert [
-            ("spread of UF_SIZE: UF_SIZE is decided on by a mapping already"
-            " (remove that mapping first)"),
-            ("spread of UF_SIZE: there is no kind 'contcat', did you mean 'contact'?"
-            " (correct the name)"),
+            (
+                "spread of UF_SIZE: UF_SIZE is decided on by a mapping already"
+                " (remove that mapping first)"
+            ),
+            (
+                "spread of UF_SIZE: there is no kind 'contcat', did you mean 'contact'?"
+                " (correct the name)"
+            ),
             "spread of UF_SIZE: field of company 'UF_SIZE' stands twice (remove or rename one)",
-            ("spread of UF_SIZE: UF_TEXT does not fit UF_SIZE: text against integer"
-            " (choose a field of the same type)"),
-            ("spread of UF_SIZE: there is no field of contact 'UF_ODL', did you mean 'UF_OLD'?"
-            " (correct the name)"),
+            (
+                "spread of UF_SIZE: UF_TEXT does not fit UF_SIZE: text against integer"
+                " (choose a field of the same type)"
+            ),
+            (
+                "spread of UF_SIZE: there is no field of contact 'UF_ODL', did you mean 'UF_OLD'?"
+                " (correct the name)"
+            ),
         ] == told(lambda: before.spread_field("UF_SIZE", into=into))
 
     def test_a_field_that_another_mapping_fills(self) -> None:
@@ -546,8 +590,10 @@ class TestSpreadField:
             transforms={},
         )
         assert [
-            ("mappings: UF_MORE, UF_SIZE are both mapped to contact.UF_OLD"
-            " (make one the fallback of the other)")
+            (
+                "mappings: UF_MORE, UF_SIZE are both mapped to contact.UF_OLD"
+                " (make one the fallback of the other)"
+            )
         ] == told(lambda: before.spread_field("UF_SIZE", into={"contact": "UF_OLD"}))
 
     def test_into_the_pointer_back(self) -> None:
@@ -555,6 +601,8 @@ class TestSpreadField:
         back = Field("UF_LEADS", "reference", to="lead", multiple=True)
         before = rules(lead=attrs.evolve(LEAD, custom=[back]))
         assert [
-            ("mapping UF_LEADS → deal.converted_from: deal.converted_from is set by the"
-            " conversion itself (remove the mapping)")
+            (
+                "mapping UF_LEADS → deal.converted_from: deal.converted_from is set by the"
+                " conversion itself (remove the mapping)"
+            )
         ] == told(lambda: before.spread_field("UF_LEADS", into={"deal": "converted_from"}))

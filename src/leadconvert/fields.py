@@ -382,6 +382,8 @@ class Kind:
         if not attrs.has(self.cls):
             mistakes.append(mistake("not_attrs", place, name=name))
             return {}
+        if not attrs.inspect(self.cls).is_frozen:
+            mistakes.append(mistake("not_frozen", place, name=name))
         hints = get_type_hints(self.cls)
         found: dict[str, Field | None] = {}
         own = attributes(self.cls)
