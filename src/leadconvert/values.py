@@ -284,7 +284,7 @@ def is_empty(value: object) -> bool:  # noqa: PLR0911 - one line per type is the
 def canonical(value: object) -> bytes:
     """Return the one byte string that stands for a plain *value*, on every machine and version.
 
-    Equal values of one type have equal bytes: the order of keys, the zone a moment is told in and the
+    Equal values of a type have equal bytes: the order of keys, the zone a moment is told in and the
     trailing zeros of a Decimal make no difference.
 
     Example:
