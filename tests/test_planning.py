@@ -808,6 +808,15 @@ class TestWhatIsMissing:
 
         assert [(0, "deal", "currency", "required")] == codes(p)
 
+    def test_zero_and_false_fill_a_required_field(self) -> None:
+        """Zero and False are values, so a field that holds them is filled."""
+        fields = [Field("count", "integer", required=True), Field("sure", "boolean", required=True)]
+        given = rules(kinds=(CONTACT, COMPANY, attrs.evolve(DEAL, custom=fields)))
+        target = Create("deal", values={"title": "T", "count": 0, "sure": False})
+        p = plan(Lead(id="L", stage="new"), [target], rules=given, actor=ADMIN, at=AT)
+
+        assert {"count": 0, "sure": False} == dict(p.result().deal.custom)
+
     def test_supplying_remedies(self) -> None:
         """The values asked for, supplied, make the conversion possible."""
         p = plan(
