@@ -58,7 +58,7 @@ def rules(
         pipelines=pipelines,
         mappings=mappings,
         policy=policy or Policy.allow_all(),
-        transforms=transforms,  # type: ignore[arg-type]  # functions, each by its keyword
+        transforms=transforms,  # type: ignore[arg-type]  # keywords tell mypy no more than object
     )
 
 
@@ -107,7 +107,7 @@ class TestMisuse:
         """What is handed over in place of a lead, rules, an actor or known is named."""
         right = {"lead": Lead(id="L", stage="new"), "rules": rules(), "actor": ADMIN}
         with pytest.raises(TypeError, match=told):
-            plan(into=["deal"], at=AT, **right | wrong)  # type: ignore[arg-type]
+            plan(into=["deal"], at=AT, **right | wrong)  # type: ignore[arg-type]  # what is refused
 
     def test_a_naive_moment(self) -> None:
         """The moment of a conversion says its time zone."""
@@ -129,7 +129,7 @@ class TestMisuse:
                 rules=rules(),
                 actor=ADMIN,
                 at=AT,
-                carry={"UF_X": "deal"},  # type: ignore[dict-item]
+                carry={"UF_X": "deal"},  # type: ignore[dict-item]  # what is refused
             )
 
 

@@ -35,7 +35,7 @@ from leadconvert.errors import (
     Problem,
     did_you_mean,
 )
-from leadconvert.fields import Field, FieldType
+from leadconvert.fields import PYTHON_TYPES, Field
 from leadconvert.records import Conversion, GenericRecord, Lead, Record, StageChange
 from leadconvert.rules import ConversionRules
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref, aware
@@ -56,22 +56,6 @@ _VALUES: Final[Mapping[str, type]] = {
     "$stage_change": StageChange,
 }
 _TAGS: Final[Mapping[type, str]] = {cls: tag for tag, cls in _VALUES.items()}
-
-#: What an untagged custom value of a lead is read as; text, where nothing stands here.
-_READ_AS: Final[Mapping[FieldType, type]] = {
-    FieldType.INTEGER: int,
-    FieldType.DECIMAL: Decimal,
-    FieldType.MONEY: Decimal,
-    FieldType.BOOLEAN: bool,
-    FieldType.DATE: date,
-    FieldType.DATETIME: datetime,
-    FieldType.URL: Channel,
-    FieldType.EMAIL: Channel,
-    FieldType.PHONE: Channel,
-    FieldType.MESSENGER: Channel,
-    FieldType.ADDRESS: Address,
-    FieldType.PRODUCT: Product,
-}
 
 _ERRORS: Final[Mapping[str, type[LeadConvertError]]] = {
     name: cls
@@ -383,7 +367,7 @@ class Codec:
             return self._read_any
         if field is None:
             return self._read_natural
-        cls = _READ_AS.get(field.type, str)
+        cls = PYTHON_TYPES[field.type]
 
         def read(one: object) -> object:
             return self._friendly.structure(one, cls)

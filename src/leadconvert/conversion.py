@@ -59,9 +59,18 @@ class Converted:
     """One lead of many, converted.
 
     Example:
-        >>> from leadconvert import Converted
-        >>> Converted.__match_args__
-        ('result',)
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Converted, Lead, convert, presets
+        >>> one = Converted(
+        ...     convert(
+        ...         Lead(id="L-7", stage="NEW", title="Engine"), ["deal"], rules=presets.bitrix24(),
+        ...         actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... )
+        >>> match one:
+        ...     case Converted(result):
+        ...         print(result.deal.title)
+        Engine
     """
 
     result: ConversionResult
@@ -73,8 +82,12 @@ class Rejected:
 
     Example:
         >>> from leadconvert import Rejected
-        >>> Rejected.__match_args__
-        ('lead_id', 'error')
+        >>> from leadconvert.errors import Problem, refusal
+        >>> nothing = Problem(cause="targets_required", code="no_targets", params={"kinds": "deal"})
+        >>> match Rejected("L-7", refusal("L-7", [nothing])):
+        ...     case Rejected(lead_id, error):
+        ...         print(lead_id, error.problems[0].code)
+        L-7 no_targets
     """
 
     lead_id: str

@@ -70,7 +70,8 @@ class FieldType(StrEnum):
     REFERENCE = "reference"
 
 
-_PYTHON_TYPES: Final[Mapping[FieldType, type]] = {
+#: What one value of a field of each type is.
+PYTHON_TYPES: Final[Mapping[FieldType, type]] = {
     FieldType.TEXT: str,
     FieldType.INTEGER: int,
     FieldType.DECIMAL: Decimal,
@@ -241,7 +242,7 @@ class Field:
         return None if frozen is None else self._accept_one(frozen)
 
     def _accept_one(self, value: object) -> object:
-        expected = _PYTHON_TYPES[self.type]
+        expected = PYTHON_TYPES[self.type]
         # bool is an int, and datetime a date, to Python; not to a CRM
         lookalike = (isinstance(value, bool) and expected is not bool) or (
             isinstance(value, datetime) and expected is not datetime

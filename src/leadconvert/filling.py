@@ -57,11 +57,7 @@ class Filler:
     problems: list[Problem] = attrs.field(factory=list, init=False)
 
     def fill(self) -> None:
-        """Fill every field of the target's kind.
-
-        Example:
-            See the class.
-        """
+        """Fill every field of the target's kind; called once."""
         for name in sorted(self.supplied):  # not the order of a dict
             if name not in self.kind.members:
                 self.refuse("unknown_field", name, did_you_mean(name, self.kind.members))

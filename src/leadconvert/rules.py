@@ -60,10 +60,11 @@ class Spread:
     """What spreading a field gives: the new rules, and what a host must change to match them.
 
     Example:
-        >>> from leadconvert import ConversionRules, Spread
-        >>> rules: ConversionRules
-        >>> Spread.__slots__[:2]
-        ('rules', 'schema_changes')
+        >>> from leadconvert import CreateField, Field, Spread, presets
+        >>> change = CreateField(kind="deal", field=Field("UF_X", "text"))
+        >>> spread = Spread(rules=presets.bitrix24(), schema_changes=(change,))
+        >>> [f"create {change.field.id} in {change.kind}" for change in spread.schema_changes]
+        ['create UF_X in deal']
     """
 
     rules: "ConversionRules"
