@@ -9,10 +9,9 @@ from leadconvert.access import (
     AccessRequest,
     Action,
     Actor,
+    Authorizer,
     Decision,
     Grant,
-    Policy,
-    Role,
     Scope,
 )
 from leadconvert.changes import Change, ChangeSet, Event, Insert, Receipt, Update
@@ -21,6 +20,7 @@ from leadconvert.fields import Field, FieldType, Kind, Option
 from leadconvert.mapping import FieldMapping, Transform
 from leadconvert.pipelines import Pipeline, Stage, StageRole
 from leadconvert.planning import plan, wanted
+from leadconvert.policy import Combine, Policy, Role
 from leadconvert.records import (
     Company,
     Contact,
@@ -52,9 +52,11 @@ __all__ = [
     "Action",
     "Actor",
     "Address",
+    "Authorizer",
     "Change",
     "ChangeSet",
     "Channel",
+    "Combine",
     "Company",
     "Contact",
     "Conversion",

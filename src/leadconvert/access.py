@@ -1,37 +1,32 @@
-"""Who may do what: actors, the grants of their roles, and decisions that say why.
+"""Who asks for what: actors, the questions whether they may, and the decisions that answer them.
 
-Nothing is permitted unless a grant permits it.
+Whatever answers them is an `Authorizer`: a `Policy`, an engine of the host's own, or answers that a
+remote engine gave before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import attrs
 from attrs import validators
 
-from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
-from leadconvert.values import is_empty, texts
+from leadconvert.errors import DefinitionError, Problem, mistake, unknown
+from leadconvert.values import texts
 
 
-__all__ = [
-    "ANY_KIND",
-    "AccessRequest",
-    "Action",
-    "Actor",
-    "Decision",
-    "Grant",
-    "Policy",
-    "Role",
-    "Scope",
-]
+__all__ = ["ANY", "AccessRequest", "Action", "Actor", "Authorizer", "Decision", "Grant", "Scope"]
 
-#: In a grant: every kind.
-ANY_KIND: Final = "*"
+
+#: In a grant: every kind, or every field.
+ANY: Final = "*"
 
 
 class Action(StrEnum):
-    """What one may do with a record of a kind. To link is to point at a record that exists.
+    """What one may do with a record of a kind.
+
+    To link is to point at a record that exists, to assign to give a record to another owner. To
+    convert, reopen and reverse are rights on a lead; to move is to change the stage.
 
     Example:
         >>> from leadconvert import Action
@@ -42,13 +37,22 @@ class Action(StrEnum):
     READ = "read"
     CREATE = "create"
     UPDATE = "update"
+    DELETE = "delete"
     CONVERT = "convert"
     MOVE = "move"
+    REOPEN = "reopen"
+    REVERSE = "reverse"
     LINK = "link"
+    MERGE = "merge"
+    ASSIGN = "assign"
 
 
 class Scope(StrEnum):
-    """Which records a grant reaches: the actor's own (by its owner), or all.
+    """Which records a grant reaches, told by who owns them; several may be combined.
+
+    The actor's *own*; those of their *department*, or of that and all below it (*subdepartments*);
+    those of their *team*, or of the teams below (*subteams*); those *opened* to everyone; *all*.
+    Every scope told by owners reaches one's own records too. No scope reaches nothing.
 
     Example:
         >>> from leadconvert import Scope
@@ -57,56 +61,72 @@ class Scope(StrEnum):
     """
 
     OWN = "own"
+    DEPARTMENT = "department"
+    SUBDEPARTMENTS = "subdepartments"
+    TEAM = "team"
+    SUBTEAMS = "subteams"
+    OPENED = "opened"
     ALL = "all"
 
 
-E_ = TypeVar("E_", Action, Scope)
+#: The scopes that ask for something else than the owner.
+_NOT_BY_OWNER: Final = frozenset({Scope.OPENED, Scope.ALL})
+
+E_ = TypeVar("E_", bound=StrEnum)
 
 
-def _choices(values: Iterable[str] | str, choices: type[E_]) -> frozenset[E_]:
+def _choices(values: Iterable[str] | str, among: type[E_]) -> frozenset[E_]:
     names = [values] if isinstance(values, str) else list(values)
-    place, what = "grant", choices.__name__.lower()
-    strange = [name for name in names if name not in list(choices)]
+    strange = [name for name in names if name not in list(among)]
     if strange:
-        raise DefinitionError([unknown(what, name, list(choices), place) for name in strange])
-    return frozenset(map(choices, names))
+        what = among.__name__.lower()
+        raise DefinitionError([unknown(what, name, list(among), "grant") for name in strange])
+    return frozenset(map(among, names))
 
 
-def _actions(values: Iterable[str] | str) -> frozenset[Action]:
-    return _choices(values, Action)
-
-
-def _scopes(values: Iterable[str] | str) -> frozenset[Scope]:
-    return _choices(values, Scope)
-
-
-def _roles(values: Iterable[str]) -> frozenset[str]:
+def _names(values: Iterable[str]) -> frozenset[str]:
     return frozenset(texts(values))
 
 
 @attrs.frozen
 class Actor:
-    """Who asks: a user's id and the names of their roles.
+    """Who asks: a user's id, the names of their roles, and whose records are near to theirs.
+
+    *department*, *subdepartments*, *team* and *subteams* hold the ids of the owners whose records
+    the scope of that name reaches. `Organisation.expand` fills them, or a query of your own.
 
     Raises:
         TypeError: *roles* is one text instead of a list.
 
     Example:
         >>> from leadconvert import Actor
-        >>> Actor("u-7", roles=["sales"]).id
+        >>> Actor("u-7", roles=["sales"], department=["u-7", "u-8"]).id
         'u-7'
     """
 
     id: str = attrs.field(validator=validators.instance_of(str))
-    roles: frozenset[str] = attrs.field(default=frozenset(), converter=_roles)
+    roles: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    department: frozenset[str] = attrs.field(
+        default=frozenset(), converter=_names, kw_only=True, repr=False
+    )
+    subdepartments: frozenset[str] = attrs.field(
+        default=frozenset(), converter=_names, kw_only=True, repr=False
+    )
+    team: frozenset[str] = attrs.field(
+        default=frozenset(), converter=_names, kw_only=True, repr=False
+    )
+    subteams: frozenset[str] = attrs.field(
+        default=frozenset(), converter=_names, kw_only=True, repr=False
+    )
 
 
 @attrs.frozen(kw_only=True)
 class AccessRequest:
-    """One question to a policy: may this be done with a record that has these plain values?
+    """One question to an authorizer: may this be done with a record that has these plain values?
 
     For a record to be created the values are those it would be written with, and *id* is None. For
-    a move *to_stage* says where to.
+    a move *to_stage* says where to. With a *field* the question is whether that sensitive field may
+    be seen (read) or filled (update) in records of the kind at all; then it holds nothing else.
 
     Example:
         >>> from leadconvert import AccessRequest
@@ -118,42 +138,100 @@ class AccessRequest:
     kind: str
     id: str | None = None
     owner_id: str | None = None
+    opened: bool = False
     pipeline: str | None = None
     stage: str | None = None
     to_stage: str | None = None
+    field: str | None = None
+
+
+def _actions(values: Iterable[str] | str) -> frozenset[Action]:
+    return _choices(values, Action)
+
+
+def _scopes(values: Iterable[str] | str) -> frozenset[Scope]:
+    return _choices(values, Scope)
+
+
+def _field_names(values: Iterable[str] | str) -> frozenset[str]:
+    return frozenset(texts([values] if isinstance(values, str) else values))
+
+
+def _stages(values: Iterable[str] | str | None) -> frozenset[str] | None:
+    return None if values is None else _field_names(values)
 
 
 @attrs.frozen
 class Grant:
-    """Permits actions on one kind (``"*"`` for every kind) within a scope.
+    """Permits actions on one kind (``"*"`` for every kind) within a scope; or forbids them.
 
-    *actions* and *scope* take one name or several.
+    *actions*, *scope*, *to* and *fields* take one name or several. A grant may speak of one
+    *pipeline* and one *stage* alone; a grant for a stage overrides those that name none, be its
+    scope wider, narrower, or none at all (``scope=[]``). *to* lists the stages one may move to; None
+    means any.
+
+    A sensitive field may be read or updated by whom a grant names it to, in *fields* (``"*"`` for
+    every field of the kind): such a grant has no scope, pipeline or stage, and says nothing else.
 
     Raises:
-        leadconvert.errors.DefinitionError: an action or a scope is unknown.
+        leadconvert.errors.DefinitionError: a name is unknown, or the grant contradicts itself (all
+            mistakes at once).
 
     Example:
         >>> from leadconvert import Grant
-        >>> Grant("deal", ["read", "create"], "own").scope
-        frozenset({<Scope.OWN: 'own'>})
+        >>> sorted(Grant("deal", ["read", "create"], "own").actions)
+        [<Action.CREATE: 'create'>, <Action.READ: 'read'>]
+        >>> stay = Grant("deal", "move", [], stage="won")
+        >>> see_margins = Grant("deal", "read", fields="margin")
     """
 
-    kind: str
+    kind: str = attrs.field(validator=validators.instance_of(str))
     actions: frozenset[Action] = attrs.field(converter=_actions)
     scope: frozenset[Scope] = attrs.field(default=frozenset({Scope.ALL}), converter=_scopes)
+    pipeline: str | None = attrs.field(default=None, kw_only=True)
+    stage: str | None = attrs.field(default=None, kw_only=True)
+    to: frozenset[str] | None = attrs.field(default=None, converter=_stages, kw_only=True)
+    fields: frozenset[str] = attrs.field(
+        default=frozenset(), converter=_field_names, kw_only=True
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if mistakes := list(self._mistakes()):
+            raise DefinitionError(mistakes)
+
+    def _mistakes(self) -> Iterator[Problem]:
+        place = f"grant on {self.kind}"
+        if not self.actions:
+            yield mistake("empty_grant", place, what="no action")
+        if not self.scope and self.stage is None:
+            yield mistake("empty_grant", place, what="no scope and no stage to override")
+        if self.to is not None and Action.MOVE not in self.actions:
+            yield mistake("misplaced_in_grant", place, what="to", where="without the action move")
+        if self.fields and not self.actions <= {Action.READ, Action.UPDATE}:
+            where = "with other actions than read and update"
+            yield mistake("misplaced_in_grant", place, what="fields", where=where)
+        if self.fields and (self.scope != {Scope.ALL} or self.pipeline or self.stage):
+            what = "scope, pipeline or stage"
+            yield mistake("misplaced_in_grant", place, what=what, where="together with fields")
 
     def is_about(self, request: AccessRequest) -> bool:
-        """Tell whether this grant speaks of the request's kind and action at all.
+        """Tell whether this grant speaks of what is asked at all.
 
         Example:
             >>> from leadconvert import AccessRequest, Grant
             >>> Grant("*", "read").is_about(AccessRequest(action="read", kind="deal"))
             True
         """
-        return self.kind in (ANY_KIND, request.kind) and request.action in self.actions
+        if self.kind not in (ANY, request.kind) or request.action not in self.actions:
+            return False
+        if request.field is not None:
+            return request.field in self.fields or ANY in self.fields
+        if self.fields:
+            return False
+        return self.pipeline in (None, request.pipeline) and self.stage in (None, request.stage)
 
     def reaches(self, actor: Actor, request: AccessRequest) -> bool:
-        """Tell whether the record asked about is within this grant's scope for *actor*.
+        """Tell whether the record, and the stage it would move to, are within this grant.
 
         Example:
             >>> from leadconvert import AccessRequest, Actor, Grant
@@ -162,36 +240,31 @@ class Grant:
             ... )
             False
         """
-        return Scope.ALL in self.scope or (Scope.OWN in self.scope and request.owner_id == actor.id)
-
-
-def _grants(values: Iterable[Grant]) -> tuple[Grant, ...]:
-    return tuple(values)
-
-
-@attrs.frozen
-class Role:
-    """A named set of grants.
-
-    Example:
-        >>> from leadconvert import Grant, Role
-        >>> Role("viewer", [Grant("*", "read")]).id
-        'viewer'
-    """
-
-    id: str
-    grants: tuple[Grant, ...] = attrs.field(default=(), converter=_grants)
-
-
-def _role_tuple(values: Iterable[Role]) -> tuple[Role, ...]:
-    return tuple(values)
+        if self.to is not None and request.to_stage not in {None, *self.to}:
+            return False
+        scope, owner = self.scope, request.owner_id
+        if Scope.ALL in scope or (request.opened and Scope.OPENED in scope):
+            return True
+        if owner is None:
+            return False
+        if owner == actor.id:
+            return not scope <= _NOT_BY_OWNER
+        return (
+            (owner in actor.department and Scope.DEPARTMENT in scope)
+            or (owner in actor.subdepartments and Scope.SUBDEPARTMENTS in scope)
+            or (owner in actor.team and Scope.TEAM in scope)
+            or (owner in actor.subteams and Scope.SUBTEAMS in scope)
+        )
 
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """A policy's answer, with the role and grant that decided, or none if nothing permits it.
+    """An answer: whether *actor_id* may do what *request* asks, and why.
 
-    *code* is `granted`, `unrestricted`, `no_grant` or `out_of_scope`.
+    *code* says it in one word: `granted`, `unrestricted`, `forbidden`, `no_grant`, `out_of_scope`,
+    `stage_not_listed`, `not_answered`, or `denied` by an engine of the host's. *role* and
+    *grant* are those that decided; *could* lists the roles that would permit it, *unknown_roles*
+    those of the actor's that do not exist.
 
     Example:
         >>> from leadconvert import AccessRequest, Actor, Policy
@@ -199,79 +272,29 @@ class Decision:
         'no_grant'
     """
 
+    actor_id: str
+    request: AccessRequest
     allowed: bool
     code: str
-    request: AccessRequest
     role: str | None = None
     grant: Grant | None = None
+    could: tuple[str, ...] = ()
+    unknown_roles: tuple[str, ...] = ()
 
 
-@attrs.frozen
-class Policy:
-    """Decides by roles and their grants. The widest grant of all an actor's roles wins.
-
-    Raises:
-        leadconvert.errors.DefinitionError: a role stands twice.
+class Authorizer(Protocol):
+    """Whatever decides about access; it must give the same answer to the same question.
 
     Example:
-        >>> from leadconvert import AccessRequest, Actor, Grant, Policy, Role
-        >>> policy = Policy([Role("sales", [Grant("deal", "create", "own")])])
-        >>> policy.decide(
-        ...     Actor("u-7", roles=["sales"]),
-        ...     AccessRequest(action="create", kind="deal", owner_id="u-7"),
-        ... ).role
-        'sales'
+        >>> from leadconvert import AccessRequest, Actor, Authorizer, Decision
+        >>> class Weekend:
+        ...     def decide(self, actor: Actor, request: AccessRequest, /) -> Decision:
+        ...         return Decision(
+        ...             actor_id=actor.id, request=request, allowed=False, code="denied"
+        ...         )
+        >>> closed: Authorizer = Weekend()
     """
 
-    roles: tuple[Role, ...] = attrs.field(default=(), converter=_role_tuple)
-    unrestricted: bool = attrs.field(default=False, kw_only=True)
-
-    def __attrs_post_init__(self) -> None:
-        if mistakes := list(self._mistakes()):
-            raise DefinitionError(mistakes)
-
-    def _mistakes(self) -> Iterable[Problem]:
-        yield from twice("role", [role.id for role in self.roles], "policy")
-        if any(is_empty(role.id) for role in self.roles):
-            yield mistake("blank_id", "policy", what="role")
-
-    @classmethod
-    def allow_all(cls) -> "Policy":
-        """Return the policy that permits everything to everybody: an explicit choice.
-
-        Example:
-            >>> from leadconvert import AccessRequest, Actor, Policy
-            >>> request = AccessRequest(action="read", kind="deal")
-            >>> Policy.allow_all().decide(Actor("u-7"), request).allowed
-            True
-        """
-        return cls(unrestricted=True)
-
-    def decide(self, actor: Actor, request: AccessRequest) -> Decision:
-        """Return whether *actor* may do what *request* asks, and what decided it.
-
-        Example:
-            >>> from leadconvert import AccessRequest, Actor, Grant, Policy, Role
-            >>> policy = Policy([Role("sales", [Grant("lead", "convert", "own")])])
-            >>> policy.decide(
-            ...     Actor("u-7", roles=["sales"]),
-            ...     AccessRequest(action="convert", kind="lead", owner_id="u-8"),
-            ... ).code
-            'out_of_scope'
-        """
-        if self.unrestricted:
-            return Decision(allowed=True, code="unrestricted", request=request)
-        about = [
-            (role, grant)
-            for role in self.roles
-            if role.id in actor.roles
-            for grant in role.grants
-            if grant.is_about(request)
-        ]
-        for role, grant in about:
-            if grant.reaches(actor, request):
-                return Decision(
-                    allowed=True, code="granted", request=request, role=role.id, grant=grant
-                )
-        code = "out_of_scope" if about else "no_grant"
-        return Decision(allowed=False, code=code, request=request)
+    def decide(self, actor: Actor, request: AccessRequest, /) -> Decision:
+        """Return whether *actor* may do what *request* asks."""
+        ...

@@ -160,7 +160,8 @@ class Field:
 
     *max_length* counts characters. *to* is the kind a reference points at; *currency* the field
     that holds the currency of a money field, demanded whenever that is filled. *default* is used
-    where nothing else fills the field. *sensitive* says that not everybody may see its value.
+    where nothing else fills the field. A *sensitive* field is seen, and filled by hand, only by whom
+    the policy names it to.
 
     Raises:
         leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).
@@ -302,8 +303,8 @@ class Kind:
 
     With a class, *fields* refine its attributes and *custom* adds fields that are data. Without one
     the records are `GenericRecord`s and every field is data. *any_of* lists groups of fields of
-    which at least one must be filled. *owner*, *pipeline* and *stage* name the fields that play
-    these parts; *converted_from* the multiple reference that points back at leads.
+    which at least one must be filled. *owner*, *opened* (to everyone), *pipeline* and *stage* name
+    the fields that play these parts; *converted_from* the multiple reference that points back at leads.
 
     Raises:
         leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).
@@ -327,6 +328,7 @@ class Kind:
         default=attrs.Factory(lambda self: _readable(self.id), takes_self=True), kw_only=True
     )
     owner: str | None = attrs.field(default=None, kw_only=True)
+    opened: str | None = attrs.field(default=None, kw_only=True)
     pipeline: str | None = attrs.field(default=None, kw_only=True)
     stage: str | None = attrs.field(default=None, kw_only=True)
     converted_from: str | None = attrs.field(default="converted_from", kw_only=True)
@@ -357,6 +359,7 @@ class Kind:
         )
         parts = (
             self.owner,
+            self.opened,
             self.pipeline,
             self.stage,
             *(name for group in self.any_of for name in group),
@@ -494,6 +497,7 @@ LEAD: Final = Kind(
     Lead,
     fields=[*_CHANNELS, _CONTACT_IDS, _COMPANY_ID, _AMOUNT],
     owner="owner_id",
+    opened="opened",
     stage="stage",
     converted_from=None,
 )
@@ -504,6 +508,7 @@ CONTACT: Final = Kind(
     fields=[*_CHANNELS, _COMPANY_ID, _BACK],
     any_of=[("last_name", "first_name")],
     owner="owner_id",
+    opened="opened",
 )
 #: The kind of `Company`: needs a name.
 COMPANY: Final = Kind(
@@ -511,6 +516,7 @@ COMPANY: Final = Kind(
     Company,
     fields=[*_CHANNELS, Field("name", FieldType.TEXT, required=True), _BACK],
     owner="owner_id",
+    opened="opened",
 )
 #: The kind of `Deal`: needs a title, and a currency wherever it has an amount.
 DEAL: Final = Kind(
@@ -524,6 +530,7 @@ DEAL: Final = Kind(
         _BACK,
     ],
     owner="owner_id",
+    opened="opened",
     pipeline="pipeline",
     stage="stage",
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from leadconvert.access import ANY_KIND, Policy
+from leadconvert.access import ANY
 from leadconvert.errors import (
     DefinitionError,
     Problem,
@@ -18,6 +18,7 @@ from leadconvert.errors import (
 from leadconvert.fields import LEAD, Field, Kind, MisfitError
 from leadconvert.mapping import TRANSFORMS, FieldMapping, Transform
 from leadconvert.pipelines import Pipeline, StageRole
+from leadconvert.policy import Policy, grant_mistakes
 from leadconvert.records import GenericRecord, Lead, Record
 from leadconvert.values import FrozenMap, digest, is_empty
 
@@ -282,11 +283,8 @@ def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
     for mapping in rules.mappings:
         yield from _mapping_mistakes(rules, mapping)
     yield from _clashes(rules.mappings)
-    for role in rules.policy.roles:
-        for grant in role.grants:
-            if grant.kind not in {ANY_KIND, rules.lead.id, *(kind.id for kind in rules.kinds)}:
-                ids = [rules.lead.id, *(kind.id for kind in rules.kinds)]
-                yield unknown("kind", grant.kind, ids, f"role {role.id}")
+    kinds = (rules.lead, *rules.kinds)
+    yield from grant_mistakes(rules.policy, kinds, rules.pipelines, rules.lead.id)
     for name, transform in rules.transforms:
         if name in TRANSFORMS:
             yield mistake("duplicate", "transforms", what="transform", name=name)
@@ -301,8 +299,8 @@ def _kind_mistakes(rules: ConversionRules) -> Iterator[Problem]:
     yield from _reference_mistakes(rules, ids)
     if lead.cls is not Lead:
         yield mistake("lead_class", f"kind {lead.id}")
-    if ANY_KIND in ids:
-        yield mistake("reserved_id", "kinds", name=ANY_KIND)
+    if ANY in ids:
+        yield mistake("reserved_id", "kinds", name=ANY)
     classes = {kind.cls for kind in everything if kind.cls is not None}
     for cls in sorted(classes, key=lambda cls: cls.__qualname__):
         names = [kind.id for kind in everything if kind.cls is cls]

@@ -10,12 +10,32 @@ __all__ = ["SENTENCES"]
 SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     # access
     "no_grant": (
-        "{actor} may not {action} {kind}: no role of theirs permits it",
-        "ask for a role that may, or leave it out",
+        "{actor} may not {action} {kind}: no role of theirs permits it{hint}",
+        "ask for a role that may{could}, or leave it out",
     ),
     "out_of_scope": (
         "{actor} may not {action} this {kind}: their permission does not reach it",
-        "ask for a wider permission, or choose another owner",
+        "ask for a wider permission{could}, or choose another owner",
+    ),
+    "stage_not_listed": (
+        "{actor} may not {action} this {kind} there: their permission lists other stages",
+        "ask for a wider permission{could}",
+    ),
+    "forbidden": (
+        "{actor} may not {action} this {kind}: role {role!r} forbids it",
+        "let somebody else do it, or leave it out",
+    ),
+    "denied": (
+        "{actor} may not {action} this {kind}",
+        "ask for the right{could}, or leave it out",
+    ),
+    "not_answered": (
+        "nobody has answered yet whether {actor} may {action} this {kind}",
+        "ask what required_access lists, and hand the decisions over in known=",
+    ),
+    "hidden": (
+        "{kind} needs something that {actor} may not see",
+        "let somebody convert it who may see it, or leave it out",
     ),
     # the lead
     "converted": (
