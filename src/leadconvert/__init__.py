@@ -20,6 +20,7 @@ from leadconvert.fields import Field, FieldType, Kind, Option
 from leadconvert.mapping import FieldMapping, Transform
 from leadconvert.pipelines import Pipeline, Stage, StageRole
 from leadconvert.planning import plan, wanted
+from leadconvert.plans import Draft, FormField, Plan, Question, Shown
 from leadconvert.policy import Combine, Policy, Role
 from leadconvert.records import (
     Company,
@@ -31,16 +32,7 @@ from leadconvert.records import (
     Record,
     StageChange,
 )
-from leadconvert.results import (
-    ConversionResult,
-    Draft,
-    FormField,
-    Outcome,
-    Plan,
-    Question,
-    Row,
-    TargetOutcome,
-)
+from leadconvert.results import ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
 from leadconvert.targets import Create, Known, Target, Wanted
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
@@ -95,6 +87,7 @@ __all__ = [
     "Role",
     "Row",
     "Scope",
+    "Shown",
     "Spread",
     "Stage",
     "StageChange",

@@ -167,8 +167,8 @@ class Grant:
 
     *actions*, *scope*, *to* and *fields* take one name or several. A grant may speak of one
     *pipeline* and one *stage* alone; a grant for a stage overrides those that name none, be its
-    scope wider, narrower, or none at all (``scope=[]``). *to* lists the stages one may move to; None
-    means any.
+    scope wider, narrower, or none at all (``scope=[]``). *to* lists the stages one may move to;
+    None means any.
 
     A sensitive field may be read or updated by whom a grant names it to, in *fields* (``"*"`` for
     every field of the kind): such a grant has no scope, pipeline or stage, and says nothing else.
@@ -191,9 +191,7 @@ class Grant:
     pipeline: str | None = attrs.field(default=None, kw_only=True)
     stage: str | None = attrs.field(default=None, kw_only=True)
     to: frozenset[str] | None = attrs.field(default=None, converter=_stages, kw_only=True)
-    fields: frozenset[str] = attrs.field(
-        default=frozenset(), converter=_field_names, kw_only=True
-    )
+    fields: frozenset[str] = attrs.field(default=frozenset(), converter=_field_names, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if mistakes := list(self._mistakes()):

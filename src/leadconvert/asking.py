@@ -1,10 +1,10 @@
 """What a target is still missing, and the form that asks a person for it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from leadconvert.errors import Cause, Problem
 from leadconvert.filling import Filler
-from leadconvert.results import FormField
+from leadconvert.plans import FormField
 from leadconvert.values import is_empty
 
 
@@ -28,34 +28,66 @@ def missing(filler: Filler) -> Iterator[Problem]:
         >>> [problem.field for problem in missing(filler)]
         ['name']
     """
-    kind, values, members = filler.kind, filler.values, filler.kind.members
-    refused = {problem.field for problem in filler.problems}
+    refused = {one.field for one in filler.problems if one.code != "unknown_field"}
+    yield from _required(filler, refused)
+    yield from _any_required(filler, refused)
+    yield from _currencies(filler, refused)
 
-    def lacking(code: str, name: str, **facts: object) -> Problem:
-        return Problem(
-            cause=Cause.MISSING,
-            code=code,
-            target=filler.index,
-            kind=kind.id,
-            field=name,
-            params=facts,
-        )
 
-    for name, field in members.items():
-        if field.required and is_empty(values.get(name)) and name not in refused:
-            sources = filler.sources_of(name)
-            yield lacking("required", name, label=field.label, sources=sources)
-    for group in kind.any_of:
-        if all(is_empty(values.get(name)) for name in group) and not refused & set(group):
-            labels = [members[name].label for name in group]
-            yield lacking("any_required", group[0], labels=labels, fields=group)
+def _required(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
+    for name, field in filler.kind.members.items():
+        if field.required and is_empty(filler.values.get(name)) and name not in refused:
+            if name in filler.sight.locked:
+                yield _lacking_from_others(filler, [name])
+            else:
+                facts = {"label": field.label, "sources": filler.sources_of(name)}
+                yield _lacking(filler, "required", name, facts)
+
+
+def _any_required(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
+    members, sight = filler.kind.members, filler.sight
+    for group in filler.kind.any_of:
+        if all(is_empty(filler.values.get(name)) for name in group) and not refused & set(group):
+            seen = [name for name in group if name not in sight.hidden] or group
+            names = [name for name in seen if name not in sight.locked]
+            if names:
+                facts = {"labels": [members[name].label for name in names], "fields": names}
+                yield _lacking(filler, "any_required", names[0], facts)
+            else:
+                yield _lacking_from_others(filler, seen)
+
+
+def _currencies(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
+    members, values = filler.kind.members, filler.values
     for name, field in members.items():
         currency = field.currency
         if currency is None or is_empty(values.get(name)) or currency in refused:
             continue
         if is_empty(values.get(currency)) and not members[currency].required:
-            label = members[currency].label
-            yield lacking("currency_required", currency, label=label, amount_label=field.label)
+            # where the amount is hidden it is told of the amount, so that it is hidden as well
+            lacks = name if name in filler.unseen else currency
+            if lacks in filler.sight.locked:
+                yield _lacking_from_others(filler, [lacks])
+            else:
+                facts = {"label": members[currency].label, "amount_label": field.label}
+                yield _lacking(filler, "currency_required", lacks, facts)
+
+
+def _lacking(filler: Filler, code: str, name: str, facts: Mapping[str, object]) -> Problem:
+    return Problem(
+        cause=Cause.MISSING,
+        code=code,
+        target=filler.index,
+        kind=filler.kind.id,
+        field=name,
+        params=facts,
+    )
+
+
+def _lacking_from_others(filler: Filler, names: Sequence[str]) -> Problem:
+    labels = [filler.kind.members[name].label for name in names]
+    facts = {"labels": labels, "actor": filler.sight.actor_id}
+    return _lacking(filler, "required_of_others", names[0], facts)
 
 
 def form_fields(filler: Filler, problems: Iterable[Problem]) -> Iterator[FormField]:
@@ -79,6 +111,8 @@ def form_fields(filler: Filler, problems: Iterable[Problem]) -> Iterator[FormFie
         assert isinstance(names, tuple)  # noqa: S101 - as missing() makes it
         for name in names:
             if name not in kind.members or name == kind.converted_from:
+                continue
+            if not filler.sight.fillable(name):
                 continue
             field = kind.members[name]
             yield FormField(

@@ -4,15 +4,16 @@ Help article "Leads konvertieren": the user chooses in which elements a lead's c
 to be, and where the information goes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Field, Kind, MisfitError
 from leadconvert.mapping import FieldMapping
+from leadconvert.plans import Question
 from leadconvert.records import Lead
-from leadconvert.results import Question
+from leadconvert.rights import Sight
 from leadconvert.rules import ConversionRules
 
 
@@ -43,12 +44,15 @@ class Carrying:
     lead: Lead
     rules: ConversionRules
     carry: Carry
+    #: What the actor may not see or fill, of any kind; everything is seen unless given.
+    sight: Callable[[Kind], Sight] = attrs.field(default=lambda _: Sight())
     mappings: dict[tuple[str, str], FieldMapping] = attrs.field(factory=dict, init=False)
     problems: list[Problem] = attrs.field(factory=list, init=False)
 
     def read(self) -> None:
         """Turn every answer into a mapping or a problem, in an order that is no dict's."""
         own = {*self.lead.custom, *(field.id for field in self.rules.lead.custom)}
+        own -= self.sight(self.rules.lead).hidden
         for source in sorted(self.carry):
             if source not in own:
                 self._refuse("carry_unknown_source", source, did_you_mean(source, own))
@@ -64,12 +68,14 @@ class Carrying:
             ids = sorted(self.rules.order)
             facts = {"wanted": name, "kinds": ids, **did_you_mean(name, ids)}
             self._refuse("carry_unknown_kind", source, facts)
-        elif target not in kind.members:
-            self._refuse(
-                "unknown_field", source, did_you_mean(target, kind.members), (name, target)
-            )
+        elif target not in (visible := kind.members.keys() - self.sight(kind).hidden):
+            hint = did_you_mean(target, sorted(visible))
+            self._refuse("unknown_field", source, hint, (name, target))
         elif target == kind.converted_from:
             self._refuse("reserved_field", source, {}, (name, target))
+        elif not self.sight(kind).fillable(target):
+            facts = {"actor": self.sight(kind).actor_id}
+            self._refuse("not_editable", source, facts, (name, target))
         elif (name, target) in self.mappings or target in mapped(self.rules, name):
             self._refuse("carry_conflict", source, {}, (name, target))
         else:
@@ -107,15 +113,20 @@ def mapped(rules: ConversionRules, kind: str) -> dict[str, FieldMapping]:
 
 
 def question_about(
-    name: str, lead: Lead, rules: ConversionRules, chosen: Iterable[Kind]
+    name: str,
+    lead: Lead,
+    rules: ConversionRules,
+    chosen: Iterable[Kind],
+    sight: Callable[[Kind], Sight],
 ) -> Question:
     """Return the question where the lead's custom field *name* is to go among the kinds *chosen*.
 
     Example:
         >>> from leadconvert import Lead, presets
         >>> from leadconvert.carrying import question_about
+        >>> from leadconvert.rights import Sight
         >>> lead = Lead(id="L-7", stage="NEW", custom={"UF_X": "blue"})
-        >>> question_about("UF_X", lead, presets.bitrix24(), []).field
+        >>> question_about("UF_X", lead, presets.bitrix24(), [], lambda kind: Sight()).field
         'UF_X'
     """
     source = rules.lead.members.get(name)
@@ -123,7 +134,9 @@ def question_about(
         kind.id: tuple(
             field.id
             for field in kind.custom
-            if field.id not in mapped(rules, kind.id) and _takes(field, lead.custom[name], source)
+            if field.id not in mapped(rules, kind.id)
+            and sight(kind).fillable(field.id)
+            and _takes(field, lead.custom[name], source)
         )
         for kind in chosen
     }

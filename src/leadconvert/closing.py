@@ -9,8 +9,9 @@ from leadconvert.access import Actor
 from leadconvert.carrying import Carry
 from leadconvert.changes import Change, ChangeSet, Event, Insert, Update
 from leadconvert.pipelines import StageRole
+from leadconvert.plans import Draft
 from leadconvert.records import Conversion, Lead, Record, StageChange
-from leadconvert.results import ConversionResult, Draft, Row, TargetOutcome
+from leadconvert.results import ConversionResult, Row, TargetOutcome
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Create
 from leadconvert.values import Ref, digest
@@ -57,7 +58,7 @@ class Closing:
         >>> closing = Closing(
         ...     lead=Lead(id="L-7", stage="NEW"), rules=presets.bitrix24(), actor=Actor("u-1"),
         ...     at=datetime(2027, 1, 31, tzinfo=UTC), records={made: deal},
-        ...     drafts=[Draft(target=0, ref=made, values={})], rows=(),
+        ...     drafts=[Draft(target=0, ref=made, name="deal 1", values={})], rows=(),
         ...     request=Request(lead_id="L-7", targets=(Create("deal"),), carry={}),
         ... )
         >>> closing.result().lead.stage

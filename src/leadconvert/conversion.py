@@ -5,7 +5,7 @@ from datetime import datetime
 
 import attrs
 
-from leadconvert.access import Actor
+from leadconvert.access import Actor, Authorizer
 from leadconvert.carrying import Carry
 from leadconvert.errors import ConversionError
 from leadconvert.planning import plan
@@ -28,6 +28,7 @@ def convert(  # noqa: PLR0913 - as plan()
     known: Known | None = None,
     carry: Carry | None = None,
     key: str | None = None,
+    authorizer: Authorizer | None = None,
 ) -> ConversionResult:
     """Decide the conversion of *lead*, or refuse it; change nothing. It is ``plan(...).result()``.
 
@@ -50,8 +51,17 @@ def convert(  # noqa: PLR0913 - as plan()
         >>> result.deal.contact_ids == (result.contact.id,)
         True
     """
-    decided = plan(lead, into, rules=rules, actor=actor, at=at, known=known, carry=carry, key=key)
-    return decided.result()
+    return plan(
+        lead,
+        into,
+        rules=rules,
+        actor=actor,
+        at=at,
+        known=known,
+        carry=carry,
+        key=key,
+        authorizer=authorizer,
+    ).result()
 
 
 @attrs.frozen
@@ -103,6 +113,7 @@ def convert_many(  # noqa: PLR0913 - as plan()
     at: datetime,
     known: Known | None = None,
     carry: Carry | None = None,
+    authorizer: Authorizer | None = None,
 ) -> Iterator[Converted | Rejected]:
     """Yield for each lead, in order, what `convert` decides; a refusal stops nothing.
 
@@ -128,7 +139,14 @@ def convert_many(  # noqa: PLR0913 - as plan()
         for lead in leads:
             try:
                 result = convert(
-                    lead, targets, rules=rules, actor=actor, at=at, known=known, carry=carry
+                    lead,
+                    targets,
+                    rules=rules,
+                    actor=actor,
+                    at=at,
+                    known=known,
+                    carry=carry,
+                    authorizer=authorizer,
                 )
             except ConversionError as error:
                 yield Rejected(lead.id, error)

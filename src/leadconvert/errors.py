@@ -99,13 +99,21 @@ class Problem:
 
     def _told(self, part: int) -> str:
         sentence = SENTENCES.get(self.code, (self.code, "see the documentation of that code"))
-        facts = {"kind": self.kind, "field": self.field, "place": self.place, "hint": ""}
+        facts = {
+            "kind": self.kind,
+            "field": self.field,
+            "place": self.place,
+            "hint": "",
+            "whom": "",
+        }
         listed = {
             name: ", ".join(map(str, value)) if isinstance(value, tuple) else value
             for name, value in self.params.items()
         }
         if guess := listed.get("did_you_mean"):
             facts["hint"] = f", did you mean {guess!r}?"
+        if could := listed.get("could"):
+            facts["whom"] = f" (such as {could})"
         return sentence[part].format_map(facts | listed)
 
 

@@ -160,8 +160,8 @@ class Field:
 
     *max_length* counts characters. *to* is the kind a reference points at; *currency* the field
     that holds the currency of a money field, demanded whenever that is filled. *default* is used
-    where nothing else fills the field. A *sensitive* field is seen, and filled by hand, only by whom
-    the policy names it to.
+    where nothing else fills the field. A *sensitive* field is seen, and filled by hand, only by
+    those to whom the policy names it.
 
     Raises:
         leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).
@@ -304,7 +304,8 @@ class Kind:
     With a class, *fields* refine its attributes and *custom* adds fields that are data. Without one
     the records are `GenericRecord`s and every field is data. *any_of* lists groups of fields of
     which at least one must be filled. *owner*, *opened* (to everyone), *pipeline* and *stage* name
-    the fields that play these parts; *converted_from* the multiple reference that points back at leads.
+    the fields that play these parts; *converted_from* the multiple reference that points back at
+    leads.
 
     Raises:
         leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).

@@ -13,6 +13,7 @@ from leadconvert.mapping import FieldMapping, Transform, TransformError
 from leadconvert.pipelines import Pipeline
 from leadconvert.records import Lead
 from leadconvert.results import Outcome, Row
+from leadconvert.rights import Sight
 from leadconvert.values import is_empty
 
 
@@ -52,23 +53,30 @@ class Filler:
     transforms: Mapping[str, Transform]
     #: The pipelines of the kind, the default one first.
     pipelines: tuple[Pipeline, ...] = ()
+    #: What the actor may not see or fill, of the kind and of the lead.
+    sight: Sight = attrs.field(factory=Sight)
+    lead_sight: Sight = attrs.field(factory=Sight)
     values: dict[str, object] = attrs.field(factory=dict, init=False)
     rows: list[Row] = attrs.field(factory=list, init=False)
     problems: list[Problem] = attrs.field(factory=list, init=False)
 
     def fill(self) -> None:
         """Fill every field of the target's kind; called once."""
+        visible = [name for name in self.kind.members if name not in self.sight.hidden]
         for name in sorted(self.supplied):  # not the order of a dict
-            if name not in self.kind.members:
-                self.refuse("unknown_field", name, did_you_mean(name, self.kind.members))
+            if name not in visible:
+                self.refuse("unknown_field", name, did_you_mean(name, visible))
             elif name == self.kind.converted_from:
                 self.refuse("reserved_field", name, {})
+            elif not self.sight.fillable(name):
+                self.refuse("not_editable", name, {"actor": self.sight.actor_id})
         for field in self.kind.members.values():
             if field.id == self.kind.converted_from:
                 self.values[field.id] = (self.lead.id,)
             else:
                 value = self._accepted(field, *self._found(field))
-                if field.id in self.supplied or not is_empty(value):
+                given = field.id in self.supplied and self.sight.fillable(field.id)
+                if given or not is_empty(value):
                     self.values[field.id] = value
         if self.kind.stage is not None:
             self._place_in_pipeline(self.kind.stage)
@@ -87,9 +95,30 @@ class Filler:
         )
 
     def sources_of(self, field: str) -> tuple[str, ...]:
-        """Return the lead's fields that could have filled *field*."""
+        """Return the lead's fields that could have filled *field*, but for hidden ones."""
         mapping = self.mappings.get(field)
-        return () if mapping is None else mapping.sources
+        sources = () if mapping is None else mapping.sources
+        return tuple(name for name in sources if name not in self.lead_sight.hidden)
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """The fields that are hidden, and those whose value comes from a hidden one of the lead."""
+        hidden = self.lead_sight.hidden
+        return self.sight.hidden.union(
+            str(row.target).removeprefix(f"{self.name}.")
+            for row in (self.rows if hidden else ())
+            if row.field in hidden and row.outcome in {Outcome.CARRIED, Outcome.REFUSED}
+        )
+
+    def hides(self, problem: Problem) -> bool:
+        """Tell whether *problem* is about something the actor may not see.
+
+        A name they gave themselves is told as one that does not exist.
+        """
+        if problem.code == "unknown_field":
+            return False
+        sources = {problem.params.get("source")}
+        return problem.field in self.unseen or bool(sources & self.lead_sight.hidden)
 
     def _place_in_pipeline(self, stage_field: str) -> None:
         """Put the record into the pipeline asked for, or the default one, and its first stage."""
@@ -135,7 +164,7 @@ class Filler:
         sources = self._filled_sources(mapping)
         is_reference = field.id in self.kind.references and field.to != self.kind.id
         made = self.made.get(field.to or "", ()) if is_reference else ()
-        if field.id in self.supplied:
+        if field.id in self.supplied and self.sight.fillable(field.id):
             supplied = Row(None, where, Outcome.SUPPLIED, None, None)
             return self.supplied[field.id], [
                 supplied,

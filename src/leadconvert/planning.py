@@ -10,7 +10,7 @@ from datetime import datetime
 
 import attrs
 
-from leadconvert.access import AccessRequest, Action, Actor, Decision
+from leadconvert.access import AccessRequest, Action, Actor, Authorizer
 from leadconvert.asking import form_fields, missing
 from leadconvert.carrying import Carry, Carrying, mapped, question_about
 from leadconvert.closing import Closing, Request
@@ -19,8 +19,10 @@ from leadconvert.fields import Kind
 from leadconvert.filling import Filler
 from leadconvert.mapping import FieldMapping
 from leadconvert.pipelines import StageRole
+from leadconvert.plans import Draft, FormField, Plan, Question
 from leadconvert.records import Lead, Record
-from leadconvert.results import ConversionResult, Draft, FormField, Outcome, Plan, Question, Row
+from leadconvert.results import ConversionResult, Outcome, Row
+from leadconvert.rights import Answers, Rights, about
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Create, Known, Target, Wanted, targets_of
 from leadconvert.values import Ref, aware, is_empty
@@ -39,6 +41,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     known: Known | None = None,
     carry: Carry | None = None,
     key: str | None = None,
+    authorizer: Authorizer | None = None,
 ) -> Plan:
     """Decide what converting *lead* would do, and change nothing.
 
@@ -53,11 +56,13 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         actor: who asks. (Help article "Leads konvertieren": no conversion into what one has no
             access to.)
         at: the moment of the conversion, with a time zone.
-        known: the records that `wanted` asks for.
+        known: the records that `wanted` asks for, and decisions of a remote engine.
         carry: for custom fields no mapping decides on, where each goes: ``{"UF_X": {"deal":
             "UF_D"}}``; an empty answer leaves it behind.
         key: what makes a retry harmless; derived from the lead, the length of its history and the
             request unless given.
+        authorizer: who decides about access instead of the rules' policy: an engine of your own, or
+            a policy over an organisation.
 
     Raises:
         TypeError: the signature is misused: *into* is one text, *rules* a preset not called.
@@ -83,9 +88,13 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     ):
         if not isinstance(value, cls):
             raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
+    if authorizer is not None and known.decisions is not None:
+        raise TypeError("give authorizer= or decisions in known=, not both")
     for answer in (carry or {}).values():
         if not isinstance(answer, Mapping):
             raise TypeError("carry= maps a lead field to {kind: target field}")
+    if known.decisions is not None:
+        authorizer = Answers(known.decisions)
     planner = _Planner(
         lead=lead,
         targets=targets_of(into),
@@ -95,6 +104,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         known=known,
         carry=carry or {},
         key=key,
+        rights=Rights(actor=actor, authorizer=authorizer or rules.policy, rules=rules),
     )
     return planner.plan()
 
@@ -106,7 +116,7 @@ def wanted(
     rules: ConversionRules,
     carry: Carry | None = None,
 ) -> Wanted:
-    """Return what a store is to load before `plan`: whatever record the targets may point at.
+    """Return what to find out before `plan`: whatever record the targets may point at, and rights.
 
     Raises:
         TypeError: *into* is one text or one target.
@@ -130,7 +140,26 @@ def wanted(
                 read = (rules.lead.read(lead, source) for source in mapping.sources)
                 values += [mapping.constant, *read]
             refs += (Ref(str(field.to), id_) for value in values for id_ in _ids(value))
-    return Wanted(refs=tuple(dict.fromkeys(refs)))
+    refs = list(dict.fromkeys(refs))
+    rights = _rights_on_lead(lead, rules)
+    candidates = [
+        AccessRequest(action=Action.READ, kind=ref.kind, id=ref.id)
+        for ref in refs
+        if ref != Ref(rules.lead.id, lead.id)
+    ]
+    return Wanted(refs=tuple(refs), access=(*rights, *candidates))
+
+
+def _rights_on_lead(lead: Lead, rules: ConversionRules) -> list[AccessRequest]:
+    """Return what whoever converts a lead must be allowed to do with it."""
+    kind = rules.lead
+    asked = about(rules, kind, Action.READ, lambda name: kind.read(lead, name), lead.id)
+    success = rules.lead_pipeline.in_role(StageRole.SUCCESS)[0].id
+    actions = (Action.READ, Action.UPDATE, Action.CONVERT)
+    return [
+        *(attrs.evolve(asked, action=action) for action in actions),
+        attrs.evolve(asked, action=Action.MOVE, to_stage=success),
+    ]
 
 
 def _ids(value: object) -> tuple[str, ...]:
@@ -148,12 +177,13 @@ class _Planner:
     known: Known
     carry: Carry
     key: str | None
+    rights: Rights
 
     problems: list[Problem] = attrs.field(factory=list, init=False)
+    withheld: list[Problem] = attrs.field(factory=list, init=False)
     rows: list[Row] = attrs.field(factory=list, init=False)
     form: list[FormField] = attrs.field(factory=list, init=False)
     questions: list[Question] = attrs.field(factory=list, init=False)
-    required: list[AccessRequest] = attrs.field(factory=list, init=False)
     drafts: list[Draft] = attrs.field(factory=list, init=False)
     records: dict[Ref, Record] = attrs.field(factory=dict, init=False)
     refs: dict[int, Ref] = attrs.field(factory=dict, init=False)
@@ -168,22 +198,26 @@ class _Planner:
         self.is_the_lead_ready()
         there = self.what_is_there_already()
         self.what_is_asked_for(there)
-        carrying = Carrying(lead=self.lead, rules=self.rules, carry=self.carry)
+        carrying = Carrying(
+            lead=self.lead, rules=self.rules, carry=self.carry, sight=self.rights.sight
+        )
         carrying.read()
         self.problems += carrying.problems
         for index in sorted(self.refs, key=self._place_in_order):
             self.what_a_target_gets(index, there, carrying)
         self.what_reaches_nothing()
-        problems = self._visible_problems()
+        told = self.what_the_actor_may_know()
         return Plan(
             lead=self.lead,
-            problems=problems,
+            problems=told,
+            withheld=tuple(self.withheld),
             targets=tuple(self.drafts),
             form=tuple(sorted(self.form, key=lambda field: field.target)),
             questions=tuple(self.questions),
             rows=tuple(self.rows),
-            required_access=tuple(dict.fromkeys(self.required)),
-            conversion=None if problems else self.what_changes(),
+            required_access=self._open_questions(),
+            unseen=self.rights.sight(self.rules.lead).hidden,
+            conversion=None if told else self.what_changes(),
         )
 
     def what_changes(self) -> ConversionResult:
@@ -204,36 +238,21 @@ class _Planner:
     # -- who may ----------------------------------------------------------------------------------
 
     def who_may_convert(self) -> None:
-        kind, pipeline = self.rules.lead, self.rules.lead_pipeline
-        asked = self._about(kind, self.lead, Action.READ)
-        for action in (Action.READ, Action.UPDATE, Action.CONVERT):
-            self._require(attrs.evolve(asked, action=action), Cause.LEAD_ACCESS)
-        success = pipeline.in_role(StageRole.SUCCESS)[0].id
-        moved = attrs.evolve(asked, action=Action.MOVE, to_stage=success)
-        self._require(moved, Cause.LEAD_ACCESS)
-
-    def _about(self, kind: Kind, record: Record, action: Action) -> AccessRequest:
-        parts = (kind.owner, kind.pipeline, kind.stage)
-        owner, pipeline, stage = (_text(kind.read(record, part)) for part in parts)
-        return AccessRequest(
-            action=action,
-            kind=kind.id,
-            id=record.id,
-            owner_id=owner,
-            pipeline=pipeline,
-            stage=stage,
-        )
-
-    def _decided(self, request: AccessRequest) -> Decision:
-        self.required.append(request)
-        return self.rules.policy.decide(self.actor, request)
+        for request in _rights_on_lead(self.lead, self.rules):
+            self._require(request, Cause.LEAD_ACCESS)
 
     def _require(self, request: AccessRequest, cause: Cause, target: int | None = None) -> bool:
-        decision = self._decided(request)
-        if not decision.allowed:
-            facts = {"actor": self.actor.id, "action": request.action.value}
-            self._problem(cause, decision.code, target=target, kind=request.kind, params=facts)
-        return decision.allowed
+        denial = self.rights.denial(request, cause, target)
+        if denial is not None:
+            self.problems.append(denial)
+        return denial is None
+
+    def _open_questions(self) -> tuple[AccessRequest, ...]:
+        """Return what was asked; of what a remote engine answers, what it has not answered yet."""
+        asked = self.rights.asked.items()
+        if self.known.decisions is None:
+            return tuple(request for request, _ in asked)
+        return tuple(request for request, answer in asked if answer.code == "not_answered")
 
     def _problem(  # noqa: PLR0913 - the parts of a problem
         self,
@@ -251,16 +270,22 @@ class _Planner:
             )
         )
 
-    def _visible_problems(self) -> tuple[Problem, ...]:
+    # -- what the actor may know ------------------------------------------------------------------
+
+    def what_the_actor_may_know(self) -> tuple[Problem, ...]:
         """Whoever is denied on the lead, or on a target, learns only that of it."""
-        if lead_denied := [one for one in self.problems if one.cause is Cause.LEAD_ACCESS]:
-            return tuple(lead_denied)
+        lead_denied = any(one.cause is Cause.LEAD_ACCESS for one in self.problems)
         denied = {one.target for one in self.problems if one.cause is Cause.TARGET_ACCESS}
-        told = [
-            one
-            for one in self.problems
-            if one.target not in denied or one.cause is Cause.TARGET_ACCESS
-        ]
+        told: list[Problem] = []
+        for one in self.problems:
+            may_know = (
+                one.cause is Cause.LEAD_ACCESS
+                if lead_denied
+                else one.cause is Cause.TARGET_ACCESS or one.target not in denied
+            )
+            (told if may_know else self.withheld).append(one)
+        if lead_denied:
+            self.form, self.questions = [], []
         return tuple(sorted(told, key=lambda one: -1 if one.target is None else one.target))
 
     # -- is the lead ready ------------------------------------------------------------------------
@@ -310,12 +335,19 @@ class _Planner:
             count[target.kind] += 1
             derived = f"{self.lead.id}.{number}.{target.kind}.{count[target.kind]}"
             ref = Ref(target.kind, target.id or derived, provisional=True)
-            if ref in self.refs.values() or attrs.evolve(ref, provisional=False) in there:
+            if ref in self.refs.values() or self._is_there(ref, there):
                 facts = {"id": ref.id}
                 self._problem(
                     Cause.INVALID_TARGET, "duplicate_id", target=index, kind=ref.kind, params=facts
                 )
             self.refs[index] = ref
+
+    def _is_there(self, ref: Ref, there: Mapping[Ref, Record]) -> bool:
+        """Whether a record has that id; one not to be read is told as one not there."""
+        record = there.get(attrs.evolve(ref, provisional=False))
+        if record is None:
+            return False
+        return self.rights.may(self.rights.with_record(self.kinds[ref.kind], record, Action.READ))
 
     def _place_in_order(self, index: int) -> tuple[int, int]:
         return self.rules.order.index(self.refs[index].kind), index
@@ -350,21 +382,48 @@ class _Planner:
             mappings=mapped(self.rules, kind.id) | own,
             transforms=self.rules.transforms_by_name(),
             pipelines=self.rules.pipelines_of(kind.id),
+            sight=self.rights.sight(kind),
+            lead_sight=self.rights.sight(self.rules.lead),
         )
         filler.fill()
         before = len(self.problems)
-        self.problems += filler.problems
         allowed = self._may_create(index, kind, filler.values)
+        wrong = list(filler.problems)
         for name, field in kind.references.items():
             for id_ in _ids(filler.values.get(name)):
-                allowed &= self._may_link(index, kind, name, Ref(str(field.to), id_), there)
-        self.problems += missing(filler)
+                linked = Ref(str(field.to), id_)
+                if self._is_unknown(linked, there):
+                    wrong.append(_unknown_record(index, kind, name, linked))
+                else:
+                    allowed &= self._may_link(index, linked, there)
+        wrong += missing(filler)
+        self._tell(filler, wrong)
         self.rows += filler.rows
-        self.drafts.append(Draft(target=index, ref=ref, values=filler.values))
+        self.drafts.append(
+            Draft(
+                target=index,
+                ref=ref,
+                name=filler.name,
+                values=filler.values,
+                denied=not allowed,
+                unseen=filler.unseen,
+            )
+        )
         if len(self.problems) == before:
             self._build(index, kind, ref, filler.values)
         if allowed:
             self.form += form_fields(filler, self.problems[before:])
+
+    def _tell(self, filler: Filler, wrong: Iterable[Problem]) -> None:
+        """Add what is wrong with a target; what its actor may not see is one thing without name."""
+        hidden: list[Problem] = []
+        for one in wrong:
+            (hidden if filler.hides(one) else self.problems).append(one)
+        if hidden:
+            gravest = min((one.cause for one in hidden), key=list(Cause).index)
+            facts = {"actor": self.actor.id}
+            self._problem(gravest, "hidden", target=filler.index, kind=filler.kind.id, params=facts)
+        self.withheld += hidden
 
     def _made(self) -> dict[str, tuple[str, ...]]:
         made: dict[str, tuple[str, ...]] = {}
@@ -373,36 +432,34 @@ class _Planner:
         return made
 
     def _may_create(self, index: int, kind: Kind, values: Mapping[str, object]) -> bool:
-        parts = (kind.owner, kind.pipeline, kind.stage)
-        owner, pipeline, stage = (_text(values.get(part or "")) for part in parts)
-        request = AccessRequest(
-            action=Action.CREATE, kind=kind.id, owner_id=owner, pipeline=pipeline, stage=stage
-        )
+        """Whether the target may be made as it would be written, for whoever would own it."""
+        request = self.rights.with_values(kind, values, Action.CREATE)
+        allowed = self._require(request, Cause.TARGET_ACCESS, index)
+        lead_owner = self.rules.lead.read(self.lead, self.rules.lead.owner)
+        if request.owner_id not in {None, self.actor.id, lead_owner}:
+            given = attrs.evolve(request, action=Action.ASSIGN)
+            allowed &= self._require(given, Cause.TARGET_ACCESS, index)
+        return allowed
+
+    def _is_unknown(self, ref: Ref, there: Mapping[Ref, Record]) -> bool:
+        """Whether *ref* points at nothing; one not to be read is told as one not there."""
+        if attrs.evolve(ref, provisional=True) in self.refs.values():
+            return False
+        record, kind = there.get(ref), self._kind(ref)
+        if record is None or kind is None:
+            return True
+        return not self.rights.may(self.rights.with_record(kind, record, Action.READ))
+
+    def _may_link(self, index: int, ref: Ref, there: Mapping[Ref, Record]) -> bool:
+        """Whether the target may point at *ref*; what is made here may be pointed at."""
+        record, kind = there.get(ref), self._kind(ref)
+        if record is None or kind is None:
+            return True
+        request = self.rights.with_record(kind, record, Action.LINK)
         return self._require(request, Cause.TARGET_ACCESS, index)
 
-    def _may_link(
-        self, index: int, kind: Kind, name: str, ref: Ref, there: Mapping[Ref, Record]
-    ) -> bool:
-        """Whether the target may point at *ref*; one not to be read is told as one not there."""
-        if attrs.evolve(ref, provisional=True) in self.refs.values():
-            return True
-        record = there.get(ref)
-        linked = self.rules.lead if ref.kind == self.rules.lead.id else self.rules.kind(ref.kind)
-        if (
-            record is None
-            or linked is None
-            or not self._decided(self._about(linked, record, Action.READ)).allowed
-        ):
-            self._problem(
-                Cause.INVALID,
-                "unknown_record",
-                target=index,
-                kind=kind.id,
-                field=name,
-                params={"to": ref.kind},
-            )
-            return True
-        return self._require(self._about(linked, record, Action.LINK), Cause.TARGET_ACCESS, index)
+    def _kind(self, ref: Ref) -> Kind | None:
+        return self.rules.lead if ref.kind == self.rules.lead.id else self.rules.kind(ref.kind)
 
     def _build(self, index: int, kind: Kind, ref: Ref, values: Mapping[str, object]) -> None:
         try:
@@ -437,7 +494,12 @@ class _Planner:
                 elif name in self.lead.custom:
                     reason = "undecided"
                     chosen_kinds = [kind for kind in self.rules.kinds if kind.id in kinds]
-                    self.questions.append(question_about(name, self.lead, self.rules, chosen_kinds))
+                    if name not in self.rights.sight(self.rules.lead).hidden:
+                        self.questions.append(
+                            question_about(
+                                name, self.lead, self.rules, chosen_kinds, self.rights.sight
+                            )
+                        )
                 self.rows.append(Row(name, None, Outcome.DROPPED, None, reason))
 
     def _filled_fields(self) -> Iterator[str]:
@@ -448,5 +510,12 @@ class _Planner:
                 yield name
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and not is_empty(value) else None
+def _unknown_record(index: int, kind: Kind, name: str, ref: Ref) -> Problem:
+    return Problem(
+        cause=Cause.INVALID,
+        code="unknown_record",
+        target=index,
+        kind=kind.id,
+        field=name,
+        params={"to": ref.kind},
+    )

@@ -150,9 +150,7 @@ class Policy:
                 return _decided(actor, request, "granted", role, grant)
         return self._denied(actor, request)
 
-    def _counting(
-        self, roles: frozenset[str], request: AccessRequest
-    ) -> list[tuple[str, Grant]]:
+    def _counting(self, roles: frozenset[str], request: AccessRequest) -> list[tuple[str, Grant]]:
         """Return what *roles* permit of it, less what an override for the stage takes away."""
         about = _about(self._permits, roles, request)
         if not self._has_overrides or request.stage is None:
@@ -184,7 +182,11 @@ class Policy:
 
 
 def _decided(
-    actor: Actor, request: AccessRequest, code: str, role: str | None = None, grant: Grant | None = None
+    actor: Actor,
+    request: AccessRequest,
+    code: str,
+    role: str | None = None,
+    grant: Grant | None = None,
 ) -> Decision:
     return Decision(
         actor_id=actor.id,
@@ -211,9 +213,7 @@ def _indexed(clauses: Iterable[tuple[str, Grant]]) -> _Index:
     return found
 
 
-def _about(
-    index: _Index, roles: frozenset[str], request: AccessRequest
-) -> list[tuple[str, Grant]]:
+def _about(index: _Index, roles: frozenset[str], request: AccessRequest) -> list[tuple[str, Grant]]:
     said = index.get((request.kind, request.action)) or index.get((ANY, request.action), ())
     return [said_by for said_by in said if said_by[0] in roles and said_by[1].is_about(request)]
 
@@ -282,23 +282,18 @@ def _unknown_names(
             yield unknown(f"field of {grant.kind}", name, sorted(members), place)
 
 
-def _why_never(
-    grant: Grant, kinds: list[Kind], pipelines: list[Pipeline], lead: str
-) -> str | None:
+def _why_never(grant: Grant, kinds: list[Kind], pipelines: list[Pipeline], lead: str) -> str | None:
     """Say why no question that is ever asked is one *grant* speaks of, or None."""
     named = [kind.members[name] for kind in kinds for name in grant.fields & {*kind.members}]
-    if named and not any(field.sensitive for field in named):
-        return "none of its fields is sensitive"
-    only = grant.actions
-    if only <= {Action.CONVERT, Action.REOPEN, Action.REVERSE} and grant.kind not in (ANY, lead):
-        return "only leads are converted, reopened and reversed"
-    if only == {Action.MOVE} and not pipelines:
-        return "it has no stages to move between"
-    if only == {Action.ASSIGN} and not any(kind.owner for kind in kinds):
-        return "it has no owner to assign"
-    if grant.scope == {Scope.OPENED} and not any(kind.opened for kind in kinds):
-        return "it has no field that says whether it is opened"
+    owned, opened = any(kind.owner for kind in kinds), any(kind.opened for kind in kinds)
+    of_leads = grant.actions <= {Action.CONVERT, Action.REOPEN, Action.REVERSE}
     by_owner = bool(grant.scope) and not grant.scope & {Scope.OPENED, Scope.ALL}
-    if by_owner and not any(kind.owner for kind in kinds):
-        return "it has no owner, and the scope is told by owners"
-    return None
+    reasons = (
+        (named and not any(field.sensitive for field in named), "none of its fields is sensitive"),
+        (of_leads and grant.kind not in (ANY, lead), "only leads are converted and taken back"),
+        (grant.actions == {Action.MOVE} and not pipelines, "it has no stages to move between"),
+        (grant.actions == {Action.ASSIGN} and not owned, "it has no owner to assign"),
+        (grant.scope == {Scope.OPENED} and not opened, "no field says whether it is opened"),
+        (by_owner and not owned, "it has no owner, by whom the scope is told"),
+    )
+    return next((why for never, why in reasons if never), None)

@@ -1,4 +1,4 @@
-"""What a decision gives back: the plan, with all that is wrong, and the result if nothing is."""
+"""What a conversion gives back: the lead and its targets as they will be, and what became of it."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -6,24 +6,12 @@ from typing import NamedTuple, TypeVar, cast, overload
 
 import attrs
 
-from leadconvert.access import AccessRequest
 from leadconvert.changes import ChangeSet, Insert, Receipt, bind, plain
-from leadconvert.errors import Problem, refusal
-from leadconvert.fields import FieldType, Option
 from leadconvert.records import Company, Contact, Conversion, Deal, Lead, Record
-from leadconvert.values import FrozenMap, Ref, attributes
+from leadconvert.values import Ref, attributes
 
 
-__all__ = [
-    "ConversionResult",
-    "Draft",
-    "FormField",
-    "Outcome",
-    "Plan",
-    "Question",
-    "Row",
-    "TargetOutcome",
-]
+__all__ = ["ConversionResult", "Outcome", "Row", "TargetOutcome", "dropped"]
 
 R = TypeVar("R", bound=Record)
 
@@ -71,83 +59,6 @@ class Row(NamedTuple):
     outcome: str
     mapping: str | None
     reason: str | None
-
-
-@attrs.frozen(kw_only=True)
-class Draft:
-    """A target as far as it is decided: its index in what was asked for, its ref, its values.
-
-    Example:
-        >>> from leadconvert import Draft, Ref
-        >>> Draft(target=0, ref=Ref("deal", "D-5"), values={"title": "Engine"}).target
-        0
-    """
-
-    target: int
-    ref: Ref
-    values: Mapping[str, object] = attrs.field(repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "values", FrozenMap(self.values))
-
-
-@attrs.frozen(kw_only=True)
-class FormField:
-    """One field a person must fill or correct: where it belongs, what it takes, why it is asked.
-
-    *target* is the index in what was asked for; *value* what stands there so far; *sources* the
-    lead's fields that could have filled it; *why* the code of the problem that filling it remedies.
-
-    Example:
-        >>> from datetime import UTC, datetime
-        >>> from leadconvert import Actor, Lead, plan, presets
-        >>> p = plan(
-        ...     Lead(id="L-7", stage="NEW"), ["deal"], rules=presets.bitrix24(),
-        ...     actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
-        ... )
-        >>> [(field.kind, field.field, field.label, field.sources) for field in p.form]
-        [('deal', 'title', 'Title', ('title',))]
-    """
-
-    target: int
-    kind: str
-    field: str
-    label: str
-    type: FieldType
-    multiple: bool
-    max_length: int | None
-    options: tuple[Option, ...]
-    sensitive: bool
-    value: object = attrs.field(repr=False)
-    sources: tuple[str, ...]
-    why: str
-
-
-@attrs.frozen(kw_only=True)
-class Question:
-    """A filled custom field of the lead that no mapping decides on: where is it to go?
-
-    *choices* lists, for each kind chosen, the custom fields that could take it. Answer with
-    ``carry={field: {kind: target_field}}``; an empty answer leaves it behind.
-
-    Example:
-        >>> from datetime import UTC, datetime
-        >>> from leadconvert import Actor, Lead, plan, presets
-        >>> p = plan(
-        ...     Lead(id="L-7", stage="NEW", title="Engine", custom={"UF_X": "blue"}), ["deal"],
-        ...     rules=presets.bitrix24(), actor=Actor("u-1", roles=["admin"]),
-        ...     at=datetime(2027, 1, 31, tzinfo=UTC),
-        ... )
-        >>> p.questions
-        (Question(field='UF_X', label='UF_X', choices=FrozenMap({'deal': ()})),)
-    """
-
-    field: str
-    label: str
-    choices: Mapping[str, tuple[str, ...]]
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "choices", FrozenMap(self.choices))
 
 
 @attrs.frozen(kw_only=True)
@@ -211,7 +122,7 @@ class ConversionResult:
     @property
     def dropped(self) -> tuple[Row, ...]:
         """The filled fields of the lead that reached nothing, each with the reason."""
-        return _dropped(self.rows)
+        return dropped(self.rows)
 
     def explain(self) -> tuple[Row, ...]:
         """Return for each field where it went or came from, by which mapping, or why not.
@@ -354,85 +265,13 @@ def _rebound(
     )
 
 
-def _dropped(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    return tuple(row for row in rows if row.outcome == Outcome.DROPPED)
-
-
-@attrs.frozen(kw_only=True, repr=False)
-class Plan:
-    """The whole decision, with every problem there is; it belongs to the host, who sees everything.
-
-    *targets* are the prefilled targets, *form* what a person must fill, *questions* the custom
-    fields nobody has decided on, *required_access* every question a policy was or would be asked.
+def dropped(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Return the rows of the filled fields that reached nothing.
 
     Example:
-        >>> from datetime import UTC, datetime
-        >>> from leadconvert import Actor, Lead, plan, presets
-        >>> p = plan(
-        ...     Lead(id="L-7", stage="NEW"), ["contact", "deal"], rules=presets.bitrix24(),
-        ...     actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
-        ... )
-        >>> p.ok, [problem.message for problem in p.problems]
-        (False, ['contact needs one of Last name, First name', 'deal needs Title'])
+        >>> from leadconvert import Row
+        >>> from leadconvert.results import dropped
+        >>> dropped((Row("tags", None, "dropped", None, "no_mapping"),))[0].field
+        'tags'
     """
-
-    lead: Lead
-    problems: tuple[Problem, ...]
-    targets: tuple[Draft, ...]
-    form: tuple[FormField, ...]
-    questions: tuple[Question, ...]
-    rows: tuple[Row, ...]
-    required_access: tuple[AccessRequest, ...]
-    #: The result, if there are no problems; `result()` returns it or raises.
-    conversion: ConversionResult | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing stands in the way."""
-        return self.conversion is not None
-
-    @property
-    def dropped(self) -> tuple[Row, ...]:
-        """The filled fields of the lead that would reach nothing, each with the reason."""
-        return _dropped(self.rows)
-
-    def explain(self) -> tuple[Row, ...]:
-        """Return for each field where it would go or come from, by which mapping, or why not.
-
-        Example:
-            >>> from datetime import UTC, datetime
-            >>> from leadconvert import Actor, Lead, plan, presets
-            >>> p = plan(
-            ...     Lead(id="L-7", stage="NEW", title="Engine", tags=["new"]), ["deal"],
-            ...     rules=presets.bitrix24(), actor=Actor("u-1", roles=["admin"]),
-            ...     at=datetime(2027, 1, 31, tzinfo=UTC),
-            ... )
-            >>> [str(row.outcome) for row in p.explain() if row.field == "title"]
-            ['carried']
-        """
-        return self.rows
-
-    def result(self) -> ConversionResult:
-        """Return the result of a plan without problems.
-
-        Raises:
-            leadconvert.errors.ConversionError: there are problems; its class is that of the first
-                cause among them, and it carries them all.
-
-        Example:
-            >>> from datetime import UTC, datetime
-            >>> from leadconvert import Actor, Lead, plan, presets
-            >>> p = plan(
-            ...     Lead(id="L-7", stage="NEW", title="Engine"), ["deal"], rules=presets.bitrix24(),
-            ...     actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
-            ... )
-            >>> p.result().deal.title
-            'Engine'
-        """
-        if self.conversion is None:
-            raise refusal(self.lead.id, self.problems)
-        return self.conversion
-
-    def __repr__(self) -> str:
-        wrong = ", ".join(problem.code for problem in self.problems)
-        return f"<Plan for lead {self.lead.id}: {wrong or 'ok'}>"
+    return tuple(row for row in rows if row.outcome == Outcome.DROPPED)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 from attrs import validators
 
+from leadconvert.access import AccessRequest, Decision
 from leadconvert.records import Record
 from leadconvert.values import FrozenMap, Ref
 
@@ -75,9 +76,17 @@ def _records(values: Iterable[Record]) -> tuple[Record, ...]:
     return tuple(values)
 
 
+def _decisions(values: Iterable[Decision] | None) -> tuple[Decision, ...] | None:
+    return None if values is None else tuple(values)
+
+
 @attrs.frozen(kw_only=True)
 class Known:
     """What the store knows and a decision needs: the records that `wanted` asked for.
+
+    *decisions* are those of a remote engine about access, made before. With them nothing else
+    decides: what they do not answer is denied, and stands in the plan's `required_access`. None
+    means that the rules' policy decides.
 
     Example:
         >>> from leadconvert import Company, Known
@@ -86,11 +95,15 @@ class Known:
     """
 
     records: tuple[Record, ...] = attrs.field(default=(), converter=_records)
+    decisions: tuple[Decision, ...] | None = attrs.field(default=None, converter=_decisions)
 
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """What a store is to load before deciding: the records referred to.
+    """What to find out before deciding: the records referred to, and the rights a plan starts from.
+
+    *access* asks the rights on the lead, and to read the records: what a remote engine is to answer
+    first.
 
     Example:
         >>> from leadconvert import Ref, Wanted
@@ -99,3 +112,4 @@ class Wanted:
     """
 
     refs: tuple[Ref, ...] = ()
+    access: tuple[AccessRequest, ...] = ()

@@ -11,15 +11,15 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     # access
     "no_grant": (
         "{actor} may not {action} {kind}: no role of theirs permits it{hint}",
-        "ask for a role that may{could}, or leave it out",
+        "ask for a role that may{whom}, or leave it out",
     ),
     "out_of_scope": (
         "{actor} may not {action} this {kind}: their permission does not reach it",
-        "ask for a wider permission{could}, or choose another owner",
+        "ask for a wider permission{whom}, or choose another owner",
     ),
     "stage_not_listed": (
         "{actor} may not {action} this {kind} there: their permission lists other stages",
-        "ask for a wider permission{could}",
+        "ask for a wider permission{whom}",
     ),
     "forbidden": (
         "{actor} may not {action} this {kind}: role {role!r} forbids it",
@@ -27,7 +27,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "denied": (
         "{actor} may not {action} this {kind}",
-        "ask for the right{could}, or leave it out",
+        "ask for the right{whom}, or leave it out",
     ),
     "not_answered": (
         "nobody has answered yet whether {actor} may {action} this {kind}",
@@ -114,6 +114,14 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "the class of kind {kind} refused its values ({error})",
         "supply values it accepts",
     ),
+    "not_editable": (
+        "{kind}.{field} is not for {actor} to fill",
+        "leave it out, or let somebody fill it who may",
+    ),
+    "required_of_others": (
+        "{kind} needs {labels}, which {actor} may not fill",
+        "let somebody fill it who may",
+    ),
     # carry=
     "carry_unknown_source": (
         "carry= names {source!r}, which is no custom field of the lead{hint}",
@@ -175,6 +183,9 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "kind {name!r} has {count} pipelines and {defaults} defaults",
         "mark one pipeline as default",
     ),
+    "empty_grant": ("a grant with {what} says nothing", "add what it lacks, or remove it"),
+    "misplaced_in_grant": ("{what} says nothing {where}", "leave it out"),
+    "never_applies": ("a grant on {name!r} can never apply: {why}", "correct or remove it"),
     "two_mappings": (
         "{names} are both mapped to {name}",
         "make one the fallback of the other",
