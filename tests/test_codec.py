@@ -191,6 +191,7 @@ class TestRoundTrip:
             ADMIN,
             REQUEST,
             Decision(
+                actor_id="u-1",
                 allowed=True, code="granted", request=REQUEST, grant=Grant("*", "move", "own")
             ),
             CreateField(kind="deal", field=Field("UF_X", "money", default=Decimal("5.00"))),

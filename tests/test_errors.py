@@ -22,11 +22,13 @@ from leadconvert import (
     Grant,
     Kind,
     Lead,
+    Organisation,
     Pipeline,
     Policy,
     Ref,
     Role,
     Stage,
+    Unit,
     errors,
     plan,
 )
@@ -463,6 +465,13 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "cycle": (
         lambda: refused(lambda: rules(kinds=[DEAL, circle("a", "b"), circle("b", "a")])),
         "kinds: kinds refer to each other in a circle: a, b (remove one of the references)",
+    ),
+    "parent_cycle": (
+        lambda: refused(lambda: Organisation(departments=[Unit("a", "b"), Unit("b", "a")])),
+        (
+            "departments: departments form a circle of parents: a, b"
+            " (give one of them another parent, or none)"
+        ),
     ),
     "one_success": (
         lambda: refused(lambda: rules(pipelines=[Pipeline("p", "lead", ["NEW"]), SALES])),

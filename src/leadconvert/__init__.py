@@ -15,9 +15,11 @@ from leadconvert.access import (
     Scope,
 )
 from leadconvert.changes import Change, ChangeSet, Event, Insert, Receipt, Update
+from leadconvert.choosing import Choices, can_convert
 from leadconvert.conversion import Converted, Rejected, convert, convert_many
 from leadconvert.fields import Field, FieldType, Kind, Option
 from leadconvert.mapping import FieldMapping, Transform
+from leadconvert.organisation import Member, Organisation, Unit
 from leadconvert.pipelines import Pipeline, Stage, StageRole
 from leadconvert.planning import plan, wanted
 from leadconvert.plans import Draft, FormField, Plan, Question, Shown
@@ -48,6 +50,7 @@ __all__ = [
     "Change",
     "ChangeSet",
     "Channel",
+    "Choices",
     "Combine",
     "Company",
     "Contact",
@@ -72,7 +75,9 @@ __all__ = [
     "Kind",
     "Known",
     "Lead",
+    "Member",
     "Option",
+    "Organisation",
     "Outcome",
     "Pipeline",
     "Placement",
@@ -95,8 +100,10 @@ __all__ = [
     "Target",
     "TargetOutcome",
     "Transform",
+    "Unit",
     "Update",
     "Wanted",
+    "can_convert",
     "convert",
     "convert_many",
     "errors",

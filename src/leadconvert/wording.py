@@ -171,6 +171,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "lead_class": ("the class of the leads is not leadconvert.Lead", "use fields.LEAD, refined"),
     "shared_class": ("kinds {names} share the class {class_name}", "give each kind its own class"),
     "cycle": ("kinds refer to each other in a circle: {names}", "remove one of the references"),
+    "parent_cycle": (
+        "{what} form a circle of parents: {names}",
+        "give one of them another parent, or none",
+    ),
     "one_success": (
         "a lead's pipeline has exactly one success stage, this one has {count}",
         "mark one stage as success",
