@@ -93,8 +93,9 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     for answer in (carry or {}).values():
         if not isinstance(answer, Mapping):
             raise TypeError("carry= maps a lead field to {kind: target field}")
+    decides: Authorizer = rules.policy if authorizer is None else authorizer
     if known.decisions is not None:
-        authorizer = Answers(known.decisions)
+        decides = Answers(known.decisions)
     planner = _Planner(
         lead=lead,
         targets=targets_of(into),
@@ -104,7 +105,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         known=known,
         carry=carry or {},
         key=key,
-        rights=Rights(actor=actor, authorizer=authorizer or rules.policy, rules=rules),
+        rights=Rights(actor=actor, authorizer=decides, rules=rules),
     )
     return planner.plan()
 
