@@ -39,6 +39,7 @@ ORDER = (
     "planning",
     "choosing",
     "conversion",
+    "reading",
     "codec",
 )
 #: What is outside the core uses public names only, so it proves that they are enough.
@@ -50,7 +51,7 @@ PUBLIC = {
 #: Third parties, and where alone they are imported.
 THIRD_PARTIES = {
     "attrs": {*ORDER, *OUTSIDE},
-    "cattrs": {"codec"},
+    "cattrs": {"codec", "reading"},
     "typing_extensions": {*ORDER},
     "hypothesis": {"testing"},
     "rich": {"cli"},
@@ -103,7 +104,7 @@ class TestOrder:
 
     def test_the_front_door(self) -> None:
         """The package itself imports none of the codec, presets, testing and cli."""
-        inside = {f"leadconvert.{name}" for name in ORDER if name != "codec"}
+        inside = {f"leadconvert.{name}" for name in ORDER if name not in {"reading", "codec"}}
         assert set() == own_imports(ROOT / "__init__.py") - inside
 
     @pytest.mark.parametrize("path", AROUND, ids=name_of)

@@ -5,25 +5,18 @@ as can be; where anything may stand (custom fields, values, params) whatever JSO
 told by a tag, an object of one key: ``{"$decimal": "5.00"}``, ``{"$date": "2027-01-31"}``.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
-from enum import Enum
+from decimal import Decimal
 from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
 import attrs
-from cattrs import Converter, transform_error
+from cattrs import Converter
 from cattrs.cols import (
     is_namedtuple,
     namedtuple_dict_structure_factory,
     namedtuple_dict_unstructure_factory,
-)
-from cattrs.errors import (
-    ForbiddenExtraKeysError,
-    IterableValidationError,
-    IterableValidationNote,
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
@@ -33,9 +26,24 @@ from leadconvert.errors import (
     DefinitionError,
     LeadConvertError,
     Problem,
-    did_you_mean,
 )
 from leadconvert.fields import PYTHON_TYPES, Field
+from leadconvert.reading import (
+    COLLECTIONS,
+    INEXACT,
+    Read,
+    an_object,
+    collection,
+    day,
+    decimal,
+    each,
+    exactly,
+    moment,
+    of_objects,
+    parsed,
+    structured,
+    told,
+)
 from leadconvert.records import Conversion, GenericRecord, Lead, Record, StageChange
 from leadconvert.rules import ConversionRules
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref, aware
@@ -44,7 +52,6 @@ from leadconvert.values import Address, Channel, FrozenMap, Product, Ref, aware
 __all__ = ["Codec"]
 
 T = TypeVar("T")
-Read = Callable[[object], object]
 
 #: The library's own values that may stand anywhere, by their tags.
 _VALUES: Final[Mapping[str, type]] = {
@@ -61,27 +68,6 @@ _ERRORS: Final[Mapping[str, type[LeadConvertError]]] = {
     name: cls
     for name, cls in vars(errors).items()
     if isinstance(cls, type) and issubclass(cls, (ConversionError, DefinitionError))
-}
-
-_COLLECTIONS: Final[Mapping[object, Callable[[Iterable[object]], object]]] = {
-    tuple: tuple,
-    list: list,
-    set: set,
-    frozenset: frozenset,
-    Sequence: tuple,
-    AbstractSet: frozenset,
-}
-_INEXACT: Final = "a float is not exact: write it as text, or read with parse_float=Decimal"
-#: The forms of JSON; a boolean stands before the numbers, since to Python it is one.
-_NAMES: Final[Mapping[type, str]] = {
-    NoneType: "null",
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a float",
-    Decimal: "a number",
-    list: "a list",
-    dict: "an object",
 }
 
 
@@ -112,12 +98,12 @@ class Codec:
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "_converter", self._new_converter())
         friendly = self._new_converter()
-        friendly.register_structure_hook(datetime, lambda data, _: aware(_moment(data)))
+        friendly.register_structure_hook(datetime, lambda data, _: aware(moment(data)))
         custom = override(struct_hook=lambda data, _: self._read_custom(data))
         read_lead = make_dict_structure_fn(
             Lead, friendly, _cattrs_forbid_extra_keys=True, custom=custom
         )
-        friendly.register_structure_hook(Lead, _of_objects(read_lead))
+        friendly.register_structure_hook(Lead, of_objects(read_lead))
         object.__setattr__(self, "_friendly", friendly)
 
     def to_data(self, value: object) -> object:
@@ -147,7 +133,7 @@ class Codec:
             >>> Codec(presets.bitrix24()).from_data({"kind": "deal", "id": "D-5"}, Ref)
             Ref(kind='deal', id='D-5', provisional=False)
         """
-        return _read(self._converter, data, cls)
+        return structured(self._converter, data, cls)
 
     def leads(self, data: object) -> tuple[Lead, ...]:
         """Read leads that a person or another program wrote: one object, or a list of them.
@@ -173,12 +159,12 @@ class Codec:
         """
         match data:
             case Mapping():
-                return (_read(self._friendly, data, Lead),)
+                return (structured(self._friendly, data, Lead),)
             case list() | tuple():
-                return _read(self._friendly, data, tuple[Lead, ...])
+                return structured(self._friendly, data, tuple[Lead, ...])
             case _:
                 raise ValueError(
-                    f"leads are an object or a list of objects, not {_told(data)}: write"
+                    f"leads are an object or a list of objects, not {told(data)}: write"
                     ' {"id": ..., "stage": ...}'
                 )
 
@@ -195,21 +181,21 @@ class Codec:
     def _register_plain(self, converter: Converter) -> None:
         """Say how the values are written and read that JSON has, or nearly has."""
         for cls in (str, int, bool):
-            converter.register_structure_hook(cls, _exactly)
+            converter.register_structure_hook(cls, exactly)
         converter.register_structure_hook(float, self._structure_any)
-        converter.register_structure_hook(Decimal, lambda data, _: _decimal(data))
-        converter.register_structure_hook(date, lambda data, _: _day(data))
-        converter.register_structure_hook(datetime, lambda data, _: _moment(data))
+        converter.register_structure_hook(Decimal, lambda data, _: decimal(data))
+        converter.register_structure_hook(date, lambda data, _: day(data))
+        converter.register_structure_hook(datetime, lambda data, _: moment(data))
         converter.register_unstructure_hook(str, str.__str__)  # a StrEnum, as plain text
         converter.register_unstructure_hook(Decimal, str)
         converter.register_unstructure_hook(date, lambda day: day.isoformat())
-        converter.register_structure_hook_factory(_is_collection, _collection)
+        converter.register_structure_hook_factory(_is_collection, collection)
         converter.register_unstructure_hook_factory(
             is_namedtuple, namedtuple_dict_unstructure_factory
         )
         converter.register_structure_hook_factory(
             is_namedtuple,
-            lambda cls: _of_objects(
+            lambda cls: of_objects(
                 namedtuple_dict_structure_factory(cls, converter, "from_converter", True)
             ),
         )
@@ -228,11 +214,11 @@ class Codec:
         )
         converter.register_structure_hook_factory(
             attrs.has,
-            lambda cls: _of_objects(
+            lambda cls: of_objects(
                 make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
             ),
         )
-        read_channel = _of_objects(
+        read_channel = of_objects(
             make_dict_structure_fn(Channel, converter, _cattrs_forbid_extra_keys=True)
         )
         converter.register_structure_hook(
@@ -241,7 +227,7 @@ class Codec:
         )
         converter.register_unstructure_hook_func(_is_record, self._write_record)
         converter.register_structure_hook_func(
-            _is_record, lambda data, _: self._read_record(_object(data))
+            _is_record, lambda data, _: self._read_record(an_object(data))
         )
         converter.register_unstructure_hook_func(_is_error, self._write_error)
         converter.register_structure_hook_func(_is_error, self._read_error)
@@ -281,16 +267,14 @@ class Codec:
             case None | bool() | int() | str():
                 return data
             case list() | tuple():
-                return tuple(
-                    _each((index, item, self._read_any) for index, item in enumerate(data))
-                )
+                return tuple(each((index, item, self._read_any) for index, item in enumerate(data)))
             case Mapping() if len(data) == 1:
                 [(tag, inner)] = data.items()
                 return self._read_tagged(tag, inner)
             case float():
-                raise TypeError(_INEXACT)
+                raise TypeError(INEXACT)
             case _:
-                raise ValueError(f"{_told(data)} needs a tag here, such as {{'$decimal': '5.00'}}")
+                raise ValueError(f"{told(data)} needs a tag here, such as {{'$decimal': '5.00'}}")
 
     def _structure_any(self, data: object, _: object) -> object:
         return self._read_any(data)
@@ -300,13 +284,13 @@ class Codec:
             case "$map":
                 return self._read_map(data)
             case "$float":
-                return _parsed(float, data, "a number")
+                return parsed(float, data, "a number")
             case "$decimal":
-                return _parsed(Decimal, data, "a number")
+                return parsed(Decimal, data, "a number")
             case "$datetime":
-                return _moment(data)
+                return moment(data)
             case "$date":
-                return _day(data)
+                return day(data)
             case str() if tag in _VALUES:
                 return self._converter.structure(data, _VALUES[tag])
             case _:
@@ -314,8 +298,8 @@ class Codec:
                 raise ValueError(f"{tag!r} is no tag, only {', '.join(known)}")
 
     def _read_map(self, data: object) -> FrozenMap[object]:
-        items = _object(data)
-        values = _each((key, item, self._read_any) for key, item in items.items())
+        items = an_object(data)
+        values = each((key, item, self._read_any) for key, item in items.items())
         return FrozenMap(zip(items, values, strict=True))
 
     def _write_record(self, record: Record) -> dict[str, object]:
@@ -343,7 +327,7 @@ class Codec:
         return {"error": name, **lead, "problems": self._converter.unstructure(error.problems)}
 
     def _read_error(self, data: object, cls: type[LeadConvertError]) -> LeadConvertError:
-        items = _object(data)
+        items = an_object(data)
         found = _ERRORS.get(str(items.get("error")))
         if found is None or not issubclass(found, cls):
             raise ValueError(f"'error' names no {cls.__name__}")
@@ -354,9 +338,9 @@ class Codec:
 
     def _read_custom(self, data: object) -> FrozenMap[object]:
         """Read the custom fields of a lead that a person wrote, each by its type in the rules."""
-        items = _object(data)
+        items = an_object(data)
         declared = {field.id: field for field in self.rules.lead.custom}
-        values = _each(
+        values = each(
             (key, item, self._reader(declared.get(key), item)) for key, item in items.items()
         )
         return FrozenMap(zip(items, values, strict=True))
@@ -375,17 +359,17 @@ class Codec:
         if not field.multiple:
             return read
         several = data if isinstance(data, list | tuple) else [data]
-        return lambda _: tuple(_each((at, one, read) for at, one in enumerate(several)))
+        return lambda _: tuple(each((at, one, read) for at, one in enumerate(several)))
 
     def _read_natural(self, data: object) -> object:
         """Read what a person wrote for a field the rules do not have, as it looks."""
         match data:
             case Decimal():
-                return _decimal(data)
+                return decimal(data)
             case list() | tuple():
-                return tuple(_each((at, item, self._read_natural) for at, item in enumerate(data)))
+                return tuple(each((at, item, self._read_natural) for at, item in enumerate(data)))
             case Mapping() if _tag_of(data) is None:
-                values = _each((key, item, self._read_natural) for key, item in data.items())
+                values = each((key, item, self._read_natural) for key, item in data.items())
                 return FrozenMap(zip(data, values, strict=True))
             case _:
                 return self._read_any(data)
@@ -406,127 +390,6 @@ class _Refused(_Mistaken):
     lead_id: str
 
 
-def _read(converter: Converter, data: object, cls: type[T]) -> T:
-    try:
-        return converter.structure(data, cls)
-    except Exception as error:  # a class of the host's may refuse with any
-        raise ValueError("\n".join(transform_error(error, format_exception=_sentence))) from error
-
-
-def _sentence(error: BaseException, cls: type | None) -> str:
-    """Tell what is wrong, without the value that is."""
-    del cls
-    match error:
-        case ForbiddenExtraKeysError():
-            known = get_type_hints(error.cl)
-            return ", ".join(_no_key(key, known) for key in sorted(error.extra_fields))
-        case KeyError():
-            return "required field missing"
-        case LeadConvertError():
-            return str(error)
-        case _:
-            return str(error.args[0] if error.args else type(error).__name__)
-
-
-def _no_key(key: str, known: Iterable[str]) -> str:
-    guess = did_you_mean(key, known).get("did_you_mean")
-    return f"there is no {key!r}" + (f", did you mean {guess!r}?" if guess else "")
-
-
-def _each(items: Iterable[tuple[int | str, object, Read]]) -> list[object]:
-    """Read every item, or refuse with all mistakes, each with the index or key of its item."""
-    found: list[object] = []
-    mistakes: list[Exception] = []
-    for key, data, read in items:
-        try:
-            found.append(read(data))
-        except Exception as error:  # noqa: BLE001 - a class of the host's may refuse with any
-            error.add_note(IterableValidationNote(f"at {key!r}", key, object))
-            mistakes.append(error)
-    if mistakes:
-        # the third is for cattrs' own __new__, which basedpyright does not see
-        raise IterableValidationError("unread", mistakes, object)  # pyright: ignore[reportCallIssue]
-    return found
-
-
-def _collection(cls: Any, converter: Converter) -> Callable[[object, object], object]:  # noqa: ANN401
-    """Return what reads a list as the collection *cls*; unlike cattrs' own no text will do."""
-    make = _COLLECTIONS[get_origin(cls) or cls]
-    types: tuple[Any, ...] = get_args(cls) or (object, ...)
-    fixed = make is tuple and types[1:] != (...,)
-
-    def reader(index: int) -> Read:
-        item_type = types[index if fixed else 0]
-        return lambda item: converter.structure(item, item_type)
-
-    def read(data: object, _: object) -> object:
-        if not isinstance(data, list | tuple):
-            raise TypeError(f"a list is needed, not {_told(data)}")
-        if fixed and len(data) != len(types):
-            raise ValueError(f"a list of {len(types)} is needed, not of {len(data)}")
-        return make(_each((index, item, reader(index)) for index, item in enumerate(data)))
-
-    return read
-
-
-def _of_objects(read: Callable[[Any, Any], T]) -> Callable[[object, Any], T]:
-    return lambda data, cls: read(_object(data), cls)
-
-
-def _object(data: object) -> Mapping[str, object]:
-    if not isinstance(data, Mapping):
-        raise TypeError(f"an object is needed, not {_told(data)}")
-    return data
-
-
-def _exactly(data: object, cls: type) -> object:
-    """Read text, a whole number or a boolean as *cls*, which may be an enumeration of them."""
-    plain = next(plain for plain in (bool, int, str) if issubclass(cls, plain))
-    if not isinstance(data, plain) or (isinstance(data, bool) and plain is not bool):
-        raise ValueError(f"{_NAMES[plain]} is needed, not {_told(data)}")
-    if not issubclass(cls, Enum):
-        return data
-    choices = {one.value: one for one in cls}
-    if data not in choices:
-        raise ValueError(f"there is no such choice, only {', '.join(map(str, choices))}")
-    return choices[data]
-
-
-def _decimal(data: object) -> Decimal:
-    if isinstance(data, float):
-        raise TypeError(_INEXACT)
-    if isinstance(data, int | Decimal) and not isinstance(data, bool):
-        number = Decimal(data)
-    else:
-        number = _parsed(Decimal, data, "a number")
-    if not number.is_finite():
-        raise ValueError("a number must be finite")
-    return number
-
-
-def _day(data: object) -> date:
-    return _parsed(date.fromisoformat, data, "a date such as 2027-01-31")
-
-
-def _moment(data: object) -> datetime:
-    return _parsed(datetime.fromisoformat, data, "a moment such as 2027-01-31T12:00:00+00:00")
-
-
-def _parsed(parse: Callable[[str], T], data: object, what: str) -> T:
-    if not isinstance(data, str):
-        raise TypeError(f"{what} is needed, not {_told(data)}")
-    try:
-        return parse(data)
-    except (ValueError, InvalidOperation):
-        raise ValueError(f"{what} is needed, not such text") from None
-
-
-def _told(data: object) -> str:
-    """Name the form *data* has, as a person who writes JSON would."""
-    names = (name for cls, name in _NAMES.items() if isinstance(data, cls))
-    return next(names, f"a {type(data).__name__}")
-
-
 def _tag_of(data: object) -> str | None:
     """Return the tag that *data* is, if it is one."""
     keys = list(data) if isinstance(data, Mapping) else []
@@ -541,7 +404,11 @@ def _kind_key(cls: Any) -> str:  # noqa: ANN401
 
 def _omissions(cls: Any) -> dict[str, Any]:  # noqa: ANN401
     """Leave out what is empty by default, since a record has many fields and few of them filled."""
-    empty = (each.name for each in attrs.fields(cls) if each.default is None or each.default == ())
+    empty = (
+        each.name
+        for each in attrs.fields(cls)
+        if each.default is None or each.default in ((), frozenset())
+    )
     return {name: override(omit_if_default=True) for name in empty}
 
 
@@ -558,7 +425,7 @@ def _is_error(cls: object) -> bool:
 
 
 def _is_collection(cls: object) -> bool:
-    return (get_origin(cls) or cls) in _COLLECTIONS
+    return (get_origin(cls) or cls) in COLLECTIONS
 
 
 def _is_untyped(cls: object) -> bool:
