@@ -1,6 +1,7 @@
 """The recipes: Cedar and Casbin decide as our own policy does, and never permit by mistake."""
 
 import runpy
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -211,6 +212,20 @@ class TestOneTable:
         assert Decision(actor_id="ada", request=anybodys, allowed=False, code="denied") == decide(
             ada("seller"), anybodys
         )
+
+    @pytest.mark.parametrize("role", [role.id for role in POLICY.roles])
+    def test_engines_agree_on_every_plain_question(self, role: str) -> None:
+        """Each role, action, kind, owner and stage that the policies name has one answer."""
+        actor = ada(role)
+        for action, kind, owner, stage in product(
+            ["read", "create", "update", "convert", "move", "link", "assign"],
+            ["lead", "contact", "deal", "invoice"],
+            ["ada", "bob", "cleo", "dan", "eve", "fred", None],
+            ["NEW", "WON", None],
+        ):
+            asked = may(action, kind, owner_id=owner, stage=stage)
+            answers = {name: one.decide(actor, asked).allowed for name, one in ENGINES.items()}
+            assert dict.fromkeys(ENGINES, answers["own"]) == answers, asked
 
     @given(
         roles=st.sets(st.sampled_from([role.id for role in POLICY.roles]), max_size=3),

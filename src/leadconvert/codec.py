@@ -404,11 +404,8 @@ def _kind_key(cls: Any) -> str:  # noqa: ANN401
 
 def _omissions(cls: Any) -> dict[str, Any]:  # noqa: ANN401
     """Leave out what is empty by default, since a record has many fields and few of them filled."""
-    empty = (
-        each.name
-        for each in attrs.fields(cls)
-        if each.default is None or each.default in ((), frozenset())
-    )
+    nothing = (None, (), frozenset())
+    empty = (each.name for each in attrs.fields(cls) if each.default in nothing)
     return {name: override(omit_if_default=True) for name in empty}
 
 
