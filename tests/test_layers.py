@@ -35,6 +35,8 @@ ORDER = (
     "filling",
     "asking",
     "carrying",
+    "leftovers",
+    "wanting",
     "closing",
     "planning",
     "choosing",

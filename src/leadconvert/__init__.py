@@ -21,7 +21,7 @@ from leadconvert.fields import Field, FieldType, Kind, Option
 from leadconvert.mapping import FieldMapping, Transform
 from leadconvert.organisation import Member, Organisation, Unit
 from leadconvert.pipelines import Pipeline, Stage, StageRole
-from leadconvert.planning import plan, wanted
+from leadconvert.planning import plan
 from leadconvert.plans import Draft, FormField, Plan, Question, Shown
 from leadconvert.policy import Combine, Policy, Role
 from leadconvert.records import (
@@ -38,6 +38,7 @@ from leadconvert.results import ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
 from leadconvert.targets import Create, Known, Target, Wanted
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
+from leadconvert.wanting import wanted
 
 
 __all__ = [

@@ -404,7 +404,7 @@ def _kind_key(cls: Any) -> str:  # noqa: ANN401
 
 def _omissions(cls: Any) -> dict[str, Any]:  # noqa: ANN401
     """Leave out what is empty by default, since a record has many fields and few of them filled."""
-    nothing = (None, (), frozenset())
+    nothing: tuple[object, ...] = (None, (), frozenset())
     empty = (each.name for each in attrs.fields(cls) if each.default in nothing)
     return {name: override(omit_if_default=True) for name in empty}
 

@@ -5,7 +5,7 @@ changes. This file is the specification of a conversion; whatever else converts 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import attrs
@@ -17,18 +17,19 @@ from leadconvert.closing import Closing, Request
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Kind
 from leadconvert.filling import Filler
-from leadconvert.mapping import FieldMapping
+from leadconvert.leftovers import leftovers
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft, FormField, Plan, Question
 from leadconvert.records import Lead, Record
-from leadconvert.results import ConversionResult, Outcome, Row
-from leadconvert.rights import Answers, Rights, about
+from leadconvert.results import ConversionResult, Row
+from leadconvert.rights import Answers, Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Create, Known, Target, Wanted, targets_of
-from leadconvert.values import Ref, aware, is_empty
+from leadconvert.targets import Create, Known, Target, targets_of
+from leadconvert.values import Ref, aware
+from leadconvert.wanting import ids_in
 
 
-__all__ = ["plan", "wanted"]
+__all__ = ["plan"]
 
 
 def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but two are named
@@ -110,64 +111,6 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     return planner.plan()
 
 
-def wanted(
-    lead: Lead,
-    into: Iterable[str | Target],
-    *,
-    rules: ConversionRules,
-    carry: Carry | None = None,
-) -> Wanted:
-    """Return what to find out before `plan`: whatever record the targets may point at, and rights.
-
-    Raises:
-        TypeError: *into* is one text or one target.
-
-    Example:
-        >>> from leadconvert import Lead, presets, wanted
-        >>> lead = Lead(id="L-7", stage="NEW", company_id="CO-9")
-        >>> wanted(lead, ["deal"], rules=presets.bitrix24()).refs
-        (Ref(kind='company', id='CO-9', provisional=False),)
-    """
-    carrying = Carrying(lead=lead, rules=rules, carry=carry or {})
-    carrying.read()
-    refs: list[Ref] = []
-    for target in targets_of(into):
-        kind = rules.kind(target.kind)
-        for name, field in ({} if kind is None else kind.references).items():
-            mapping = mapped(rules, target.kind).get(name)
-            mapping = carrying.mappings.get((target.kind, name), mapping)
-            values = [target.values.get(name), field.default]
-            if mapping is not None:
-                read = (rules.lead.read(lead, source) for source in mapping.sources)
-                values += [mapping.constant, *read]
-            refs += (Ref(str(field.to), id_) for value in values for id_ in _ids(value))
-    refs = list(dict.fromkeys(refs))
-    rights = _rights_on_lead(lead, rules)
-    candidates = [
-        AccessRequest(action=Action.READ, kind=ref.kind, id=ref.id)
-        for ref in refs
-        if ref != Ref(rules.lead.id, lead.id)
-    ]
-    return Wanted(refs=tuple(refs), access=(*rights, *candidates))
-
-
-def _rights_on_lead(lead: Lead, rules: ConversionRules) -> list[AccessRequest]:
-    """Return what whoever converts a lead must be allowed to do with it."""
-    kind = rules.lead
-    asked = about(rules, kind, Action.READ, lambda name: kind.read(lead, name), lead.id)
-    success = rules.lead_pipeline.in_role(StageRole.SUCCESS)[0].id
-    actions = (Action.READ, Action.UPDATE, Action.CONVERT)
-    return [
-        *(attrs.evolve(asked, action=action) for action in actions),
-        attrs.evolve(asked, action=Action.MOVE, to_stage=success),
-    ]
-
-
-def _ids(value: object) -> tuple[str, ...]:
-    items = value if isinstance(value, tuple) else (value,)
-    return tuple(item for item in items if isinstance(item, str) and not is_empty(item))
-
-
 @attrs.define(kw_only=True)
 class _Planner:
     lead: Lead
@@ -239,7 +182,7 @@ class _Planner:
     # -- who may ----------------------------------------------------------------------------------
 
     def who_may_convert(self) -> None:
-        for request in _rights_on_lead(self.lead, self.rules):
+        for request in rights_on_lead(self.lead, self.rules):
             self._require(request, Cause.LEAD_ACCESS)
 
     def _require(self, request: AccessRequest, cause: Cause, target: int | None = None) -> bool:
@@ -391,7 +334,7 @@ class _Planner:
         allowed = self._may_create(index, kind, filler.values)
         wrong = list(filler.problems)
         for name, field in kind.references.items():
-            for id_ in _ids(filler.values.get(name)):
+            for id_ in ids_in(filler.values.get(name)):
                 linked = Ref(str(field.to), id_)
                 if self._is_unknown(linked, there):
                     wrong.append(_unknown_record(index, kind, name, linked))
@@ -474,41 +417,16 @@ class _Planner:
     # -- what reaches nothing ---------------------------------------------------------------------
 
     def what_reaches_nothing(self) -> None:
-        reached = {row.field for row in self.rows}
         kinds = {ref.kind for ref in self.refs.values()}
-        for name in self._filled_fields():
-            if name in reached:
-                continue
-            mappings = [one for one in self.rules.mappings if name in one.sources]
-            if any(one.leaves_behind for one in mappings):
-                told = str(FieldMapping.leave(name))
-                self.rows.append(Row(name, None, Outcome.LEFT_BEHIND, told, None))
-            elif name in self.carry and not self.carry[name]:
-                self.rows.append(Row(name, None, Outcome.LEFT_BEHIND, "carry", None))
-            else:
-                reason = "no_mapping"
-                if mappings:
-                    chosen = any(one.kind in kinds for one in mappings)
-                    reason = "transform_empty" if chosen else "no_target"
-                elif name in self.carry:
-                    reason = "no_target"
-                elif name in self.lead.custom:
-                    reason = "undecided"
-                    chosen_kinds = [kind for kind in self.rules.kinds if kind.id in kinds]
-                    if name not in self.rights.sight(self.rules.lead).hidden:
-                        self.questions.append(
-                            question_about(
-                                name, self.lead, self.rules, chosen_kinds, self.rights.sight
-                            )
-                        )
-                self.rows.append(Row(name, None, Outcome.DROPPED, None, reason))
-
-    def _filled_fields(self) -> Iterator[str]:
-        """Yield every filled field of the lead but its stage, in an order that is no dict's."""
-        lead, members = self.lead, self.rules.lead.members
-        for name in (*members, *sorted(lead.custom.keys() - members.keys())):
-            if name != self.rules.lead.stage and not is_empty(self.rules.lead.read(lead, name)):
-                yield name
+        reached = {row.field for row in self.rows}
+        chosen = [kind for kind in self.rules.kinds if kind.id in kinds]
+        hidden = self.rights.sight(self.rules.lead).hidden
+        for row in leftovers(self.lead, self.rules, self.carry, reached, kinds):
+            self.rows.append(row)
+            if row.reason == "undecided" and row.field not in hidden:
+                self.questions.append(
+                    question_about(str(row.field), self.lead, self.rules, chosen, self.rights.sight)
+                )
 
 
 def _unknown_record(index: int, kind: Kind, name: str, ref: Ref) -> Problem:

@@ -7,12 +7,13 @@ import attrs
 from leadconvert.access import AccessRequest, Action, Actor, Authorizer, Decision
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Kind
-from leadconvert.records import Record
+from leadconvert.pipelines import StageRole
+from leadconvert.records import Lead, Record
 from leadconvert.rules import ConversionRules
 from leadconvert.values import is_empty
 
 
-__all__ = ["Answers", "Rights", "Sight", "about"]
+__all__ = ["Answers", "Rights", "Sight", "about", "rights_on_lead"]
 
 
 @attrs.frozen
@@ -96,6 +97,26 @@ def about(
         opened=kind.opened is not None and read(kind.opened) is True,
         pipeline=text(kind.pipeline) or only,
         stage=text(kind.stage),
+    )
+
+
+def rights_on_lead(lead: Lead, rules: ConversionRules) -> tuple[AccessRequest, ...]:
+    """Return what whoever converts a lead must be allowed to do with it.
+
+    Example:
+        >>> from leadconvert import Lead, presets
+        >>> from leadconvert.rights import rights_on_lead
+        >>> lead = Lead(id="L-7", stage="NEW")
+        >>> [str(asked.action) for asked in rights_on_lead(lead, presets.bitrix24())]
+        ['read', 'update', 'convert', 'move']
+    """
+    kind = rules.lead
+    asked = about(rules, kind, Action.READ, lambda name: kind.read(lead, name), lead.id)
+    success = rules.lead_pipeline.in_role(StageRole.SUCCESS)[0].id
+    actions = (Action.READ, Action.UPDATE, Action.CONVERT)
+    return (
+        *(attrs.evolve(asked, action=action) for action in actions),
+        attrs.evolve(asked, action=Action.MOVE, to_stage=success),
     )
 
 

@@ -1,0 +1,66 @@
+"""What to find out before deciding: records a store is to load, rights to ask about first."""
+
+from collections.abc import Iterable
+
+from leadconvert.access import AccessRequest, Action
+from leadconvert.carrying import Carry, Carrying, mapped
+from leadconvert.records import Lead
+from leadconvert.rights import rights_on_lead
+from leadconvert.rules import ConversionRules
+from leadconvert.targets import Target, Wanted, targets_of
+from leadconvert.values import Ref, is_empty
+
+
+__all__ = ["ids_in", "wanted"]
+
+
+def wanted(
+    lead: Lead,
+    into: Iterable[str | Target],
+    *,
+    rules: ConversionRules,
+    carry: Carry | None = None,
+) -> Wanted:
+    """Return what to find out before `plan`: whatever record the targets may point at, and rights.
+
+    A remote engine may answer the rights by the records' ids, before they are loaded.
+
+    Raises:
+        TypeError: *into* is one text or one target.
+
+    Example:
+        >>> from leadconvert import Lead, presets, wanted
+        >>> lead = Lead(id="L-7", stage="NEW", company_id="CO-9")
+        >>> wanted(lead, ["deal"], rules=presets.bitrix24()).refs
+        (Ref(kind='company', id='CO-9', provisional=False),)
+    """
+    carrying = Carrying(lead=lead, rules=rules, carry=carry or {})
+    carrying.read()
+    refs: list[Ref] = []
+    for target in targets_of(into):
+        kind = rules.kind(target.kind)
+        for name, field in ({} if kind is None else kind.references).items():
+            mapping = mapped(rules, target.kind).get(name)
+            mapping = carrying.mappings.get((target.kind, name), mapping)
+            values = [target.values.get(name), field.default]
+            if mapping is not None:
+                read = (rules.lead.read(lead, source) for source in mapping.sources)
+                values += [mapping.constant, *read]
+            refs += (Ref(str(field.to), id_) for value in values for id_ in ids_in(value))
+    own, refs = Ref(rules.lead.id, lead.id), list(dict.fromkeys(refs))
+    reading = [
+        AccessRequest(action=Action.READ, kind=ref.kind, id=ref.id) for ref in refs if ref != own
+    ]
+    return Wanted(refs=tuple(refs), access=(*rights_on_lead(lead, rules), *reading))
+
+
+def ids_in(value: object) -> tuple[str, ...]:
+    """Return the ids in the value of a reference: none, one or several.
+
+    Example:
+        >>> from leadconvert.wanting import ids_in
+        >>> ids_in("C-3"), ids_in(("C-3", "C-4")), ids_in(None)
+        (('C-3',), ('C-3', 'C-4'), ())
+    """
+    items = value if isinstance(value, tuple) else (value,)
+    return tuple(item for item in items if isinstance(item, str) and not is_empty(item))
