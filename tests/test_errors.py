@@ -12,15 +12,19 @@ import pytest
 
 import leadconvert
 from leadconvert import (
+    AccessRequest,
     Actor,
+    Authorizer,
     Conversion,
     ConversionRules,
     Create,
+    Decision,
     Field,
     FieldMapping,
     FrozenMap,
     Grant,
     Kind,
+    Known,
     Lead,
     Organisation,
     Pipeline,
@@ -31,6 +35,7 @@ from leadconvert import (
     Unit,
     errors,
     plan,
+    presets,
 )
 from leadconvert.errors import (
     Cause,
@@ -50,6 +55,7 @@ from leadconvert.wording import SENTENCES
 
 
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)
+ON_LEADS = Grant("lead", ["read", "update", "convert", "move"])
 BACK = Field("converted_from", "reference", to="lead", multiple=True)
 LEADS = Pipeline("leads", "lead", ["NEW", Stage("DONE", "success"), Stage("JUNK", "failure")])
 SALES = Pipeline("sales", "deal", ["open", Stage("won", "success")])
@@ -152,10 +158,20 @@ def planned(
     lead: Lead = TITLED,
     by: ConversionRules | None = None,
     carry: Mapping[str, Mapping[str, str]] | None = None,
+    known: Known | None = None,
+    authorizer: Authorizer | None = None,
 ) -> tuple[Problem, ...]:
     """The problems of a plan."""
-    actor = Actor("u-7", roles=["sales"])
-    return plan(lead, into, rules=by or rules(), actor=actor, at=AT, carry=carry).problems
+    return plan(
+        lead,
+        into,
+        rules=by or rules(),
+        actor=Actor("u-7", roles=["sales"]),
+        at=AT,
+        carry=carry,
+        known=known,
+        authorizer=authorizer,
+    ).problems
 
 
 def supplied(**values: object) -> tuple[Problem, ...]:
@@ -187,6 +203,23 @@ def granted(*grants: Grant) -> ConversionRules:
     return rules(policy=Policy([Role("sales", grants)]))
 
 
+class Closed:
+    """An engine of a host's that permits nothing, and does not say why."""
+
+    def decide(self, actor: Actor, request: AccessRequest, /) -> Decision:
+        """Deny whatever is asked."""
+        return Decision(actor_id=actor.id, request=request, allowed=False, code="denied")
+
+
+def guarded(*grants: Grant, required: bool = True) -> ConversionRules:
+    """Rules under which sales convert, but see of a deal's margin only what is granted."""
+    margin = Field("margin", "money", required=required, sensitive=True)
+    every = ["read", "update", "convert", "move", "create"]
+    return attrs.evolve(
+        granted(Grant("*", every), *grants), kinds=[attrs.evolve(DEAL, custom=[margin])]
+    )
+
+
 def circle(id_: str, other: str) -> Kind:
     """One of two kinds that refer to each other."""
     return Kind(id_, fields=[BACK, Field(other, "reference", to=other)])
@@ -201,7 +234,7 @@ def loose_kind(cls: type) -> Callable[[], object]:
 #: For each code something that it is told for, and the sentence expected.
 PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "no_grant": (
-        lambda: planned("deal", by=granted(Grant("lead", ["read", "update", "convert", "move"]))),
+        lambda: planned("deal", by=granted(ON_LEADS)),
         (
             "u-7 may not create deal: no role of theirs permits it"
             " (ask for a role that may, or leave it out)"
@@ -210,11 +243,57 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "out_of_scope": (
         lambda: planned(
             "deal",
+            by=granted(ON_LEADS, Grant("*", "create", "own")),
+        ),
+        (
+            "u-7 may not create this deal: their permission does not reach it"
+            " (ask for a wider permission, or choose another owner)"
+        ),
+    ),
+    "stage_not_listed": (
+        lambda: planned(
+            "deal",
             by=granted(
-                Grant("lead", ["read", "update", "convert", "move"]), Grant("*", "create", "own")
+                Grant("lead", ["read", "update", "convert"]), Grant("lead", "move", to=["JUNK"])
             ),
         ),
-        "u-7 may not create this deal: ",
+        (
+            "u-7 may not move this lead there: their permission lists other stages"
+            " (ask for a wider permission)"
+        ),
+    ),
+    "forbidden": (
+        lambda: planned(
+            "deal",
+            by=rules(
+                policy=Policy(
+                    [Role("sales", forbids=[Grant("deal", "create", pipeline="sales")])],
+                    unrestricted=True,
+                )
+            ),
+        ),
+        (
+            "u-7 may not create this deal: role 'sales' forbids it"
+            " (let somebody else do it, or leave it out)"
+        ),
+    ),
+    "denied": (
+        lambda: planned("deal", authorizer=Closed()),
+        "u-7 may not read this lead (ask for the right, or leave it out)",
+    ),
+    "not_answered": (
+        lambda: planned("deal", known=Known(decisions=[])),
+        (
+            "nobody has answered yet whether u-7 may read this lead"
+            " (ask what required_access lists, and hand the decisions over in known=)"
+        ),
+    ),
+    "hidden": (
+        lambda: planned("deal", by=guarded()),
+        (
+            "deal needs something that u-7 may not see"
+            " (let somebody convert it who may see it, or leave it out)"
+        ),
     ),
     "converted": (
         lambda: planned(
@@ -354,6 +433,17 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "constructor_failed": (
         lambda: planned("picky", by=rules(kinds=[Kind("picky", Picky, fields=[BACK]), DEAL])),
         "the class of kind picky refused its values (LookupError) (supply values it accepts)",
+    ),
+    "not_editable": (
+        lambda: planned(
+            Create("deal", values={"margin": 5}),
+            by=guarded(Grant("deal", "read", fields="margin"), required=False),
+        ),
+        ("deal.margin is not for u-7 to fill (leave it out, or let somebody fill it who may)"),
+    ),
+    "required_of_others": (
+        lambda: planned("deal", by=guarded(Grant("deal", "read", fields="margin"))),
+        "deal needs Margin, which u-7 may not fill (let somebody fill it who may)",
     ),
     "carry_unknown_source": (
         lambda: carried("UF_XX", {}),
@@ -502,6 +592,25 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: refused(lambda: rules(pipelines=[LEADS, SALES, attrs.evolve(SALES, id="more")])),
         "kind deal: kind 'deal' has 2 pipelines and 0 defaults (mark one pipeline as default)",
     ),
+    "empty_grant": (
+        lambda: refused(lambda: Grant("deal", [])),
+        ("grant on deal: a grant with no action says nothing (add what it lacks, or remove it)"),
+    ),
+    "misplaced_in_grant": (
+        lambda: refused(lambda: Grant("deal", "read", to=["won"])),
+        "grant on deal: to says nothing without the action move (leave it out)",
+    ),
+    "never_applies": (
+        lambda: refused(lambda: granted(Grant("company", "move"))),
+        (
+            "role sales: a grant on 'company' can never apply: it has no stages to move between"
+            " (correct or remove it)"
+        ),
+    ),
+    "wrong_shape": (
+        lambda: refused(lambda: presets.bitrix24.policy({"sales": ["LEAD"]})),
+        "policy sales: a mapping is needed here, not a value of type list (correct it)",
+    ),
     "two_mappings": (
         lambda: refused(
             lambda: rules(
@@ -590,6 +699,18 @@ class TestProblem:
         assert "pipeline p: a pipeline needs a stage in process (add one)" == str(
             mistake("no_process", "pipeline p")
         )
+
+    def test_who_could(self) -> None:
+        """A denial names the roles that would permit it, and a role misspelt."""
+        could = {"could": ["boss", "saels"], "did_you_mean": "saels"}
+        problem = attrs.evolve(DENIED, params={**DENIED.params, **could})
+        assert (
+            "u-7 may not create company: no role of theirs permits it, did you mean 'saels'?"
+            " (ask for a role that may (such as boss, saels), or leave it out)"
+        ) == str(problem)
+        assert (
+            "ask for a wider permission (such as boss, saels), or choose another owner"
+        ) == attrs.evolve(problem, code="out_of_scope").remedy
 
     def test_an_unknown_code(self) -> None:
         """A code of a host's own is told by itself, whatever its params."""

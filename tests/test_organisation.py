@@ -216,6 +216,16 @@ class TestMistakes:
             loose(**{name: value})
 
 
+class Counted(dict[str, set[str]]):
+    """A mapping that counts how often it is asked."""
+
+    looked_up = 0
+
+    def __getitem__(self, name: str) -> set[str]:
+        self.looked_up += 1
+        return super().__getitem__(name)
+
+
 class TestExpand:
     @pytest.mark.parametrize("user", ["stranger", "lone", "sales", ""])
     def test_whom_it_does_not_know(self, user: str) -> None:
@@ -376,6 +386,18 @@ class TestExpand:
         assert frozenset({"u-999"}) == bottom.subdepartments
         assert 999 == len(bottom.roles)
         assert company == pickle.loads(pickle.dumps(company))  # noqa: S301 - our own bytes
+
+    def test_each_unit_is_looked_at_once(self) -> None:
+        """Who belongs to every unit of a deep tree costs no more than the units there are."""
+        company = Organisation(
+            teams=[
+                Unit(f"t-{level}", f"t-{level - 1}" if level else None) for level in range(1000)
+            ],
+            members=[Member("ada", teams=[f"t-{level}" for level in range(1000)])],
+        )
+        counted = Counted(company._team_tree.people)
+        assert {"ada"} == attrs.evolve(company._team_tree, people=counted).beneath("ada")
+        assert 999 == counted.looked_up
 
     def test_a_deep_circle(self) -> None:
         """A circle of a thousand is told as one."""

@@ -6,7 +6,7 @@ remote engine gave before.
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, cast
 
 import attrs
 from attrs import validators
@@ -76,12 +76,10 @@ E_ = TypeVar("E_", bound=StrEnum)
 
 
 def _choices(values: Iterable[str] | str, among: type[E_]) -> frozenset[E_]:
-    names = [values] if isinstance(values, str) else list(values)
-    strange = [name for name in names if name not in list(among)]
-    if strange:
-        what = among.__name__.lower()
-        raise DefinitionError([unknown(what, name, list(among), "grant") for name in strange])
-    return frozenset(map(among, names))
+    """Return the members meant; a name of none is kept, to be told with all other mistakes."""
+    members = {member.value: member for member in among}
+    names = [values] if isinstance(values, str) else values
+    return frozenset(members.get(name, cast("E_", name)) for name in names)
 
 
 def _names(values: Iterable[str]) -> frozenset[str]:
@@ -168,7 +166,7 @@ class Grant:
     *actions*, *scope*, *to* and *fields* take one name or several. A grant may speak of one
     *pipeline* and one *stage* alone; a grant for a stage overrides those that name none, be its
     scope wider, narrower, or none at all (``scope=[]``). *to* lists the stages one may move to;
-    None means any.
+    None means any, and then it need not be said where to.
 
     A sensitive field may be read or updated by whom a grant names it to, in *fields* (``"*"`` for
     every field of the kind): such a grant has no scope, pipeline or stage, and says nothing else.
@@ -199,6 +197,14 @@ class Grant:
 
     def _mistakes(self) -> Iterator[Problem]:
         place = f"grant on {self.kind}"
+        strange = [
+            unknown(among.__name__.lower(), name, list(among), place)
+            for among, names in ((Action, self.actions), (Scope, self.scope))
+            for name in sorted(names.difference(among))
+        ]
+        if strange:
+            yield from strange  # what would follow from a slip is not told
+            return
         if not self.actions:
             yield mistake("empty_grant", place, what="no action")
         if not self.scope and self.stage is None:
@@ -238,7 +244,8 @@ class Grant:
             ... )
             False
         """
-        if self.to is not None and request.to_stage not in {None, *self.to}:
+        moves = request.action is Action.MOVE
+        if moves and self.to is not None and request.to_stage not in self.to:
             return False
         scope, owner = self.scope, request.owner_id
         if Scope.ALL in scope or (request.opened and Scope.OPENED in scope):

@@ -82,7 +82,8 @@ class _Tree:
 
     def roles_of(self, user: str) -> frozenset[str]:
         """The roles *user* has through these units."""
-        return frozenset().union(*(self.roles[unit] for unit in self.units_of.get(user, ())))
+        nothing: frozenset[str] = frozenset()
+        return nothing.union(*(self.roles[unit] for unit in self.units_of.get(user, ())))
 
     def beside(self, user: str) -> set[str]:
         """Who belongs to the same units, less the heads of those that *user* does not head."""

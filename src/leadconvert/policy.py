@@ -139,16 +139,32 @@ class Policy:
             ... ).code
             'out_of_scope'
         """
+        code, role, grant = self._verdict(actor, actor.roles, request)
+        if code is None:
+            return self._denied(actor, request)
+        return Decision(
+            actor_id=actor.id,
+            request=request,
+            allowed=code != "forbidden",
+            code=code,
+            role=role,
+            grant=grant,
+        )
+
+    def _verdict(
+        self, actor: Actor, roles: frozenset[str], request: AccessRequest
+    ) -> tuple[str | None, str | None, Grant | None]:
+        """Return what decides if *actor* has these *roles*: a code, role and grant, or nothing."""
         if self._forbids:
-            for role, grant in _about(self._forbids, actor.roles, request):
+            for role, grant in _about(self._forbids, roles, request):
                 if grant.reaches(actor, request):
-                    return _decided(actor, request, "forbidden", role, grant)
+                    return "forbidden", role, grant
         if self.unrestricted:
-            return _decided(actor, request, "unrestricted")
-        for role, grant in self._counting(actor.roles, request):
+            return "unrestricted", None, None
+        for role, grant in self._counting(roles, request):
             if grant.reaches(actor, request):
-                return _decided(actor, request, "granted", role, grant)
-        return self._denied(actor, request)
+                return "granted", role, grant
+        return None, None, None
 
     def _counting(self, roles: frozenset[str], request: AccessRequest) -> list[tuple[str, Grant]]:
         """Return what *roles* permit of it, less what an override for the stage takes away."""
@@ -162,40 +178,22 @@ class Policy:
 
     def _denied(self, actor: Actor, request: AccessRequest) -> Decision:
         about = self._counting(actor.roles, request)
-        elsewhere = attrs.evolve(request, to_stage=None)
-        moves = any(grant.reaches(actor, elsewhere) for _, grant in about)
+        anywhere = (attrs.evolve(grant, to=None) for _, grant in about)
+        listed = any(grant.reaches(actor, request) for grant in anywhere)
         known = {role.id for role in self.roles}
-        could = [role for role in sorted(known - actor.roles) if self._helps(role, actor, request)]
+        could = [
+            role
+            for role in sorted(known - actor.roles)
+            if self._verdict(actor, actor.roles | {role}, request)[0] == "granted"
+        ]
         return Decision(
             actor_id=actor.id,
             request=request,
             allowed=False,
-            code="stage_not_listed" if moves else "out_of_scope" if about else "no_grant",
+            code="stage_not_listed" if listed else "out_of_scope" if about else "no_grant",
             could=tuple(could),
             unknown_roles=tuple(sorted(actor.roles - known)),
         )
-
-    def _helps(self, role: str, actor: Actor, request: AccessRequest) -> bool:
-        """Whether *actor* would be allowed with one more role."""
-        about = self._counting(actor.roles | {role}, request)
-        return any(grant.reaches(actor, request) for _, grant in about)
-
-
-def _decided(
-    actor: Actor,
-    request: AccessRequest,
-    code: str,
-    role: str | None = None,
-    grant: Grant | None = None,
-) -> Decision:
-    return Decision(
-        actor_id=actor.id,
-        request=request,
-        allowed=code != "forbidden",
-        code=code,
-        role=role,
-        grant=grant,
-    )
 
 
 def _indexed(clauses: Iterable[tuple[str, Grant]]) -> _Index:

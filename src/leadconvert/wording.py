@@ -190,6 +190,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "empty_grant": ("a grant with {what} says nothing", "add what it lacks, or remove it"),
     "misplaced_in_grant": ("{what} says nothing {where}", "leave it out"),
     "never_applies": ("a grant on {name!r} can never apply: {why}", "correct or remove it"),
+    "wrong_shape": ("{what} is needed here, not a value of type {given}", "correct it"),
     "two_mappings": (
         "{names} are both mapped to {name}",
         "make one the fallback of the other",

@@ -5,6 +5,7 @@ there: nothing is dropped in silence, and what it leaves behind is left behind b
 reach nothing there, which nobody has decided on purpose: they are reported as dropped.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
@@ -12,6 +13,7 @@ import attrs
 
 from leadconvert import (
     Action,
+    Combine,
     ConversionRules,
     Field,
     FieldMapping,
@@ -24,6 +26,7 @@ from leadconvert import (
 )
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.presets._bitrix24_json import leads as read_leads
+from leadconvert.presets._bitrix24_policy import policy as read_policy
 
 
 __all__ = ["Bitrix24", "bitrix24"]
@@ -132,7 +135,7 @@ _PIPELINES: Final = [
 _CLIENTS: Final = ("contact", "company")
 _POLICY: Final = Policy(
     [
-        Role("admin", [Grant("*", list(Action))]),
+        Role("admin", [Grant("*", list(Action)), Grant("*", ["read", "update"], fields="*")]),
         Role(
             "sales",
             [
@@ -159,12 +162,12 @@ def _rules() -> ConversionRules:
 
 @attrs.frozen
 class Bitrix24:
-    """The rules of a Bitrix24 as it comes, and a reader of its leads.
+    """The rules of a Bitrix24 as it comes, and readers of its leads and roles.
 
-    The default policy has two roles: ``admin`` may do everything; ``sales`` works on its own leads
-    and deals, makes contacts and companies of its own, and may read and point at any of them. A
-    contact needs a first or a last name, a company a name, a deal a title, and an amount a
-    currency.
+    The default policy has two roles: ``admin`` may do everything, and sees and fills sensitive
+    fields; ``sales`` works on its own leads and deals, makes contacts and companies of its own, and
+    may read and point at any of them. `policy` reads a Bitrix24's own roles instead. A contact
+    needs a first or a last name, a company a name, a deal a title, and an amount a currency.
 
     The field map is that of the vendor's converter. What it leaves behind is left behind by name:
     stage description, author and times, ``IS_MANUAL_OPPORTUNITY``, ``ADDRESS_LOC_ADDR_ID``. It
@@ -205,6 +208,84 @@ class Bitrix24:
             Lead(id='7', opened=True, stage='NEW', title='Engine')
         """
         return read_leads(data)
+
+    def policy(
+        self,
+        roles: Mapping[str, object],
+        *,
+        combine: str = Combine.STAGE_EXPLICIT,
+        cumulative: bool = True,
+        kinds: Mapping[str, str] | None = None,
+    ) -> Policy:
+        """Expand a Bitrix24's own roles, ``{role: {entity: {operation: level}}}``, into a policy.
+
+        Entities are ``LEAD``, ``CONTACT``, ``COMPANY``, ``DEAL`` (pipeline ``"0"``), ``DEAL_C5``
+        (pipeline ``"5"``), and the smart processes ``DYNAMIC_128`` and ``DYNAMIC_128_C7``. *kinds*
+        says which of your kinds each smart process is (``{"DYNAMIC_128": "project"}``), and may
+        rename the others. ``DYNAMIC_128`` speaks of all its records, but where any role names a
+        pipeline of it, of pipeline ``"0"`` alone, as with deals.
+
+        * ``READ``: read, link.
+        * ``ADD``: create, assign.
+        * ``WRITE``: update, merge, move; of leads convert and reopen as well.
+        * ``DELETE``: delete.
+        * ``TRANSITION``: restricts where one may move, within ``WRITE``.
+
+        ``EXPORT``, ``IMPORT``, ``AUTOMATION``, ``HIDE_SUM`` and ``MYCARDVIEW`` have no counterpart
+        here: they are passed over, whatever they say. Taking a conversion back (*reverse*) has none
+        there: nothing grants it.
+
+        A level is a letter: ``""`` nothing, ``A`` one's own, ``D`` one's department's as well,
+        ``F`` those of the departments below too, ``O`` all these and what is opened to everyone
+        (only that if not *cumulative*), ``X`` all. Or it is one or several names of the newer
+        editor: ``SELF``, ``DEPARTMENT``, ``SUBDEPARTMENTS``, ``TEAM``, ``SUBTEAMS``, ``OPEN``,
+        ``ALL``, or ``"0"`` alone for nothing. Or a mapping with a level under ``"-"``, and others
+        for single stages under ``STATUS_ID`` (leads) or ``STAGE_ID`` (deals, smart processes):
+        ``{"-": "X", "STAGE_ID": {"WON": "A"}}``. A stage without a level, or with ``"-"`` or
+        ``"INHERIT"``, inherits; one with ``""`` is out of reach.
+
+        ``TRANSITION`` takes ``"ANY"``, ``"BLOCKED"``, or the list of stages one may move to; the
+        same for single stages one moves from, where ``"-"`` and ``"INHERIT"`` inherit. Without it
+        one may move anywhere; where it says nothing of a stage, nowhere.
+
+        Where the two systems differ, the narrower right is granted. A record is created only within
+        the level of ``ADD``, for whoever would own it. To be an observer gives nothing. There one
+        writes and deletes only what one may read; here a conversion asks for both. Converting takes
+        ``READ`` and ``WRITE`` of the lead, a transition to its success stage, ``ADD`` for each new
+        record, ``READ`` of each that is linked and ``WRITE`` of each that is merged into. There are
+        no rights on fields, so nobody sees a sensitive one unless you add a role for it:
+        ``attrs.evolve(policy, roles=[*policy.roles, Role("margins", [...])])`` with
+        ``Grant("deal", "read", fields="margin")`` in it.
+
+        By default roles *combine* as ``stage_explicit``, since there the widest role wins, but what
+        any role says of a stage itself beats what the others inherit, even where it is narrower.
+        Moves are combined role by role, each with its own ``WRITE`` and ``TRANSITION``.
+
+        Raises:
+            leadconvert.errors.DefinitionError: a name is unknown, or something has the wrong shape
+                (all mistakes at once, each with its place, such as ``policy sales.DEAL.READ``).
+
+        Example:
+            >>> from datetime import UTC, datetime
+            >>> import attrs
+            >>> from leadconvert import Actor, Lead, convert, presets
+            >>> own = {"READ": "A", "ADD": "A", "WRITE": "A"}
+            >>> policy = presets.bitrix24.policy(
+            ...     {
+            ...         "manager": {
+            ...             "LEAD": {**own, "TRANSITION": {"STATUS_ID": {"NEW": ["CONVERTED"]}}},
+            ...             "DEAL": {**own, "READ": {"-": "X", "STAGE_ID": {"WON": "A"}}},
+            ...         }
+            ...     }
+            ... )
+            >>> rules = attrs.evolve(presets.bitrix24(), policy=policy)
+            >>> lead = Lead(id="L-7", stage="NEW", title="Engine", owner_id="u-7")
+            >>> manager = Actor("u-7", roles=["manager"])
+            >>> at = datetime(2027, 1, 31, tzinfo=UTC)
+            >>> convert(lead, ["deal"], rules=rules, actor=manager, at=at).deal.title
+            'Engine'
+        """
+        return read_policy(roles, combine=combine, cumulative=cumulative, kinds=kinds)
 
 
 bitrix24: Final = Bitrix24()

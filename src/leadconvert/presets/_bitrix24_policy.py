@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 
 import attrs
 
-from leadconvert import Action, Combine, Grant, Policy, Role, Scope
+from leadconvert import Action, Grant, Policy, Role, Scope
 from leadconvert.errors import DefinitionError, Problem, mistake, unknown
 from leadconvert.values import is_empty
 
@@ -25,8 +25,9 @@ _Stages = frozenset[str] | None
 
 #: The entities that need no entry in kinds=, and what they are here.
 _KINDS: Final = {"LEAD": "lead", "CONTACT": "contact", "COMPANY": "company", "DEAL": "deal"}
+_SMART_PROCESS: Final = re.compile(r"DYNAMIC_[0-9]+")
 #: The entities with pipelines; DEAL_C5 is pipeline 5 of the deals.
-_PIPELINED: Final = re.compile(r"(DEAL|DYNAMIC_[0-9]+)(?:_C([1-9][0-9]*))?")
+_PIPELINED: Final = re.compile(rf"(DEAL|{_SMART_PROCESS.pattern})(?:_C([1-9][0-9]*))?")
 
 _ACTIONS: Final[Mapping[str, tuple[Action, ...]]] = {
     "READ": (Action.READ, Action.LINK),
@@ -104,6 +105,7 @@ class _Said(Generic[T]):
 
 
 _ANYWHERE: Final[_Said[_Stages]] = _Said(None, {})
+_NOWHERE: Final[_Said[_Reach]] = _Said(_NOTHING, {})
 
 
 @attrs.define
@@ -118,7 +120,7 @@ class _Reading:
 
     def read(self, roles: object) -> list[Role]:
         for name in self.kinds:
-            if name not in _KINDS and (not _PIPELINED.fullmatch(name) or _divided(name)[1]):
+            if name not in _KINDS and not _SMART_PROCESS.fullmatch(name):
                 self.mistakes.append(unknown("entity", name, _KINDS, "policy kinds"))
         named = {
             role: dict(self._items(entities, f"policy {role}"))
@@ -141,7 +143,7 @@ class _Reading:
     def _entity(self, name: str, place: str) -> _Entity | None:
         type_, pipeline = _divided(name)
         if type_ not in self.kinds:
-            what = "kind in kinds= for" if _PIPELINED.fullmatch(name) else "entity"
+            what = "kind in kinds= for" if _SMART_PROCESS.fullmatch(type_) else "entity"
             self.mistakes.append(unknown(what, name, self.kinds, place))
             return None
         if pipeline is None and (type_ == "DEAL" or type_ in self.divided):
@@ -164,23 +166,23 @@ class _Reading:
                 self._misplaced(name, "about a kind without stages", place)
             elif name not in _PASSED_OVER:
                 self.mistakes.append(unknown("operation", name, _OPERATIONS, place))
-        written = levels.get("WRITE")
         for name, level in levels.items():
             actions = _ACTIONS[name]
-            if level is written and entity.is_lead:
+            if name == "WRITE" and entity.is_lead:
                 actions += (Action.CONVERT, Action.REOPEN)
-            if level is written and entity.stage_field is not None and moves is None:
+            if name == "WRITE" and entity.stage_field is not None and moves is None:
                 actions += (Action.MOVE,)
             yield from _granted(entity, actions, level, _ANYWHERE)
-        if written is not None and moves is not None:
-            yield from _granted(entity, (Action.MOVE,), written, moves)
+        if moves is not None:
+            yield from _granted(entity, (Action.MOVE,), levels.get("WRITE", _NOWHERE), moves)
 
     def _said(
         self, value: object, entity: _Entity, place: str, read: Callable[[object, str], T]
     ) -> _Said[T]:
         if not isinstance(value, Mapping):
             return _Said(read(value, place), {})
-        everywhere, stages = read("", place), dict[str, T]()
+        everywhere = read("", place)
+        stages: dict[str, T] = {}
         for name, item in self._items(value, place):
             at = f"{place}.{name}"
             if name == "-":
