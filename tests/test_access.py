@@ -291,7 +291,6 @@ class TestIsAbout:
             (Grant("deal", "read", fields="margin"), False),
             (Grant("*", "read", fields="*"), False),
         ],
-        ids=str,
     )
     def test_of_a_record(self, grant: Grant, expected: bool) -> None:
         """A grant speaks of its kind, actions, pipeline and stage; one for fields of no record."""
@@ -307,7 +306,6 @@ class TestIsAbout:
             (Grant("deal", "read", pipeline="sales"), False),
             (Grant("deal", "read", stage="open"), False),
         ],
-        ids=str,
     )
     def test_of_a_record_that_stands_nowhere(self, grant: Grant, expected: bool) -> None:
         """A record without pipeline and stage is in none that a grant names."""
@@ -326,7 +324,6 @@ class TestIsAbout:
             (Grant("deal", "read"), False),
             (Grant("*", "read", "all"), False),
         ],
-        ids=str,
     )
     def test_of_a_field(self, grant: Grant, expected: bool) -> None:
         """Only a grant that names the field, or every field, speaks of a sensitive one."""
@@ -380,18 +377,18 @@ class TestReaches:
     @pytest.mark.parametrize(
         ("to", "expected"),
         [
-            (None, [True, True, True]),
-            (["won"], [True, True, False]),
-            (["won", "lost"], [True, True, True]),
-            ([], [True, False, False]),
+            (None, [True, True, True, True]),
+            (["won"], [True, True, False, False]),
+            (["won", "lost"], [True, True, True, False]),
+            ([], [True, False, False, False]),
         ],
         ids=["any", "one", "two", "none"],
     )
     def test_where_to(self, to: list[str] | None, expected: list[bool]) -> None:
-        """A list of stages counts for questions that say where to."""
+        """A list of stages counts for moves alone, and then it must be said where to."""
         grant = Grant("deal", ["read", "move"], "own", stage="open", to=to)
-        asked = attrs.evolve(READ_MINE, action="move", stage="open")
-        requests = [READ_MINE, *(attrs.evolve(asked, to_stage=to) for to in ("won", "lost"))]
+        move = attrs.evolve(READ_MINE, action="move", stage="open")
+        requests = [READ_MINE, *(attrs.evolve(move, to_stage=to) for to in ("won", "lost", None))]
         assert expected == [grant.reaches(Actor("u-7"), request) for request in requests]
 
     def test_where_to_and_whose(self) -> None:

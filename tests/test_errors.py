@@ -214,9 +214,10 @@ class Closed:
 def guarded(*grants: Grant, required: bool = True) -> ConversionRules:
     """Rules under which sales convert, but see of a deal's margin only what is granted."""
     margin = Field("margin", "money", required=required, sensitive=True)
-    every = ["read", "update", "convert", "move", "create"]
-    return attrs.evolve(
-        granted(Grant("*", every), *grants), kinds=[attrs.evolve(DEAL, custom=[margin])]
+    every = Grant("*", ["read", "update", "convert", "move", "create"])
+    return rules(
+        kinds=[attrs.evolve(DEAL, custom=[margin])],
+        policy=Policy([Role("sales", [every, *grants])]),
     )
 
 

@@ -164,7 +164,13 @@ class TestWhoMay:
             at=AT,
         )
 
-        about = {"kind": "lead", "id": "L", "owner_id": "u-9", "stage": "new"}
+        about = {
+            "kind": "lead",
+            "id": "L",
+            "owner_id": "u-9",
+            "pipeline": "leads",
+            "stage": "new",
+        }
         assert (
             AccessRequest(action="read", **about),
             AccessRequest(action="update", **about),
@@ -203,6 +209,7 @@ class TestWhoMay:
                     [
                         Grant("lead", ["read", "update", "convert", "move"]),
                         Grant("deal", "create", "own"),
+                        Grant("deal", "assign"),
                     ],
                 )
             ]
@@ -218,6 +225,48 @@ class TestWhoMay:
         )
 
         assert [(1, "deal", None, "out_of_scope")] == codes(p)
+
+    def test_giving_to_another_owner_needs_its_own_right(self) -> None:
+        """A record for somebody else than the actor or the lead's owner needs `assign` as well."""
+        lead_rights = Grant("lead", ["read", "update", "convert", "move"])
+        giver = [lead_rights, Grant("deal", "create"), Grant("deal", "assign", "department")]
+        targets = [
+            Create("deal", values={"title": "T", "owner_id": owner})
+            for owner in ("u-1", "u-9", "u-2", "u-3", None)
+        ]
+        p = plan(
+            Lead(id="L", stage="new", owner_id="u-9"),
+            targets,
+            rules=rules(policy=Policy([Role("r", giver)])),
+            actor=Actor("u-1", roles=["r"], department=["u-2"]),
+            at=AT,
+        )
+
+        assert [(3, "deal", None, "out_of_scope")] == codes(p)
+        assert "assign" == p.problems[0].params["action"]
+        assert ["u-2", "u-3"] == [
+            asked.owner_id for asked in p.required_access if asked.action == "assign"
+        ]
+        assert (
+            AccessRequest(
+                action="assign", kind="deal", owner_id="u-2", pipeline="sales", stage="open"
+            )
+            in p.required_access
+        )
+
+    def test_creating_and_giving_are_denied_apart(self) -> None:
+        """Whoever may do neither is told both."""
+        policy = Policy([Role("r", [Grant("lead", ["read", "update", "convert", "move"])])])
+        p = plan(
+            Lead(id="L", stage="new"),
+            [Create("deal", values={"title": "T", "owner_id": "u-2"})],
+            rules=rules(policy=policy),
+            actor=Actor("u-1", roles=["r"]),
+            at=AT,
+        )
+
+        assert [(0, "deal", None, "no_grant"), (0, "deal", None, "no_grant")] == codes(p)
+        assert ["create", "assign"] == [problem.params["action"] for problem in p.problems]
 
 
 class TestIsTheLeadReady:

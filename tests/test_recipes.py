@@ -93,7 +93,7 @@ CASES: Final[list[tuple[bool, str, AccessRequest]]] = [
     (YES, "seller", may("move", "lead", owner_id="ada", stage="NEW", to_stage="CONVERTED")),
     (NO, "seller", may("move", "lead", owner_id="ada", stage="NEW", to_stage="JUNK")),
     (NO, "seller", may("move", "lead", owner_id="bob", stage="NEW", to_stage="CONVERTED")),
-    (YES, "seller", may("move", "lead", owner_id="ada", stage="NEW")),
+    (NO, "seller", may("move", "lead", owner_id="ada", stage="NEW")),
     # an override of a stage that blocks
     (YES, "seller", may("move", "deal", owner_id="ada", stage="NEW", to_stage="WON")),
     (NO, "seller", may("move", "deal", owner_id="ada", stage="WON", to_stage="NEW")),
@@ -148,7 +148,7 @@ CASES: Final[list[tuple[bool, str, AccessRequest]]] = [
     (YES, "approver", may("move", "deal", owner_id="fred", stage="NEW", to_stage="WON")),
     (NO, "approver", may("move", "deal", owner_id="ada", stage="NEW", to_stage="WON")),
     (YES, "approver", may("move", "deal", owner_id="ada", stage="NEW", to_stage="LOSE")),
-    (NO, "approver", may("move", "deal", owner_id="ada", stage="NEW")),
+    (YES, "approver", may("move", "deal", owner_id="ada", stage="NEW")),
     (NO, "approver seller head", may("move", "deal", owner_id="ada", to_stage="WON")),
     (NO, "seller on_leave", may("create", "deal", owner_id="ada")),
     (NO, "seller on_leave", may("update", "deal", owner_id="ada")),

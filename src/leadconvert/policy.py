@@ -5,6 +5,7 @@ Nothing is permitted unless a grant permits it, and what is forbidden no grant p
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from typing import cast
 
 import attrs
 
@@ -19,6 +20,7 @@ __all__ = ["Combine", "Policy", "Role", "grant_mistakes"]
 
 #: By kind and action, what the roles say of it.
 _Index = Mapping[tuple[str, Action], tuple[tuple[str, Grant], ...]]
+_NOT_BY_OWNER = frozenset({Scope.OPENED, Scope.ALL})
 
 
 class Combine(StrEnum):
@@ -39,14 +41,12 @@ class Combine(StrEnum):
 
 
 def _combine(value: str) -> Combine:
-    try:
-        return Combine(value)
-    except ValueError:
-        raise DefinitionError([unknown("combination", value, list(Combine), "policy")]) from None
+    """Return the member meant; a name of none is kept, to be told with all other mistakes."""
+    return Combine(value) if value in list(Combine) else cast("Combine", value)
 
 
 def _grants(values: Iterable[Grant]) -> tuple[Grant, ...]:
-    return tuple(sorted(values, key=canonical))
+    return tuple(sorted(set(values), key=canonical))
 
 
 @attrs.frozen
@@ -75,8 +75,9 @@ class Policy:
     """Decides by the roles of an actor; *combine* says how several of them do.
 
     Raises:
-        leadconvert.errors.DefinitionError: a role stands twice or has no id, or a grant can never
-            apply since its own role forbids all of it (all mistakes at once).
+        leadconvert.errors.DefinitionError: the combination is unknown, a role stands twice or has
+            no id, a grant can never apply since its own role forbids all of it, or what is
+            forbidden is nothing (all mistakes at once).
 
     Example:
         >>> from leadconvert import AccessRequest, Actor, Grant, Policy, Role
@@ -106,6 +107,8 @@ class Policy:
         object.__setattr__(self, "_has_overrides", overrides)
 
     def _mistakes(self) -> Iterator[Problem]:
+        if self.combine not in list(Combine):
+            yield unknown("combination", self.combine, list(Combine), "policy")
         yield from twice("role", [role.id for role in self.roles], "policy")
         if any(is_empty(role.id) for role in self.roles):
             yield mistake("blank_id", "policy", what="role")
@@ -114,6 +117,10 @@ class Policy:
                 if any(_covers(forbidden, grant) for forbidden in role.forbids):
                     why = "the same role forbids all of it"
                     yield mistake("never_applies", f"role {role.id}", name=grant.kind, why=why)
+            for forbidden in role.forbids:
+                if _reaches_nothing(forbidden):
+                    why = "it reaches nothing that it could forbid"
+                    yield mistake("never_applies", f"role {role.id}", name=forbidden.kind, why=why)
 
     @classmethod
     def allow_all(cls) -> "Policy":
@@ -216,19 +223,35 @@ def _about(index: _Index, roles: frozenset[str], request: AccessRequest) -> list
     return [said_by for said_by in said if said_by[0] in roles and said_by[1].is_about(request)]
 
 
+def _reaches_nothing(grant: Grant) -> bool:
+    """Whether *grant* permits nothing: it only overrides what is permitted in other stages."""
+    return not grant.scope or (grant.actions == {Action.MOVE} and grant.to == frozenset())
+
+
 def _covers(forbidden: Grant, grant: Grant) -> bool:
     """Whether all that *grant* permits is forbidden by *forbidden*."""
     return (
         forbidden.kind in (ANY, grant.kind)
         and grant.actions <= forbidden.actions
-        and bool(grant.scope)
-        and (Scope.ALL in forbidden.scope or grant.scope <= forbidden.scope)
+        and not _reaches_nothing(grant)
+        and _scope_covers(forbidden.scope, grant.scope)
         and forbidden.pipeline in (None, grant.pipeline)
         and forbidden.stage in (None, grant.stage)
-        and (forbidden.to is None or (grant.to is not None and grant.to <= forbidden.to))
+        and _moves_cover(forbidden, grant)
         and bool(forbidden.fields) == bool(grant.fields)
         and (ANY in forbidden.fields or grant.fields <= forbidden.fields)
     )
+
+
+def _scope_covers(wider: frozenset[Scope], scope: frozenset[Scope]) -> bool:
+    own = {Scope.OWN} if wider - _NOT_BY_OWNER else set[Scope]()  # each of these reaches it
+    return Scope.ALL in wider or scope <= wider | own
+
+
+def _moves_cover(forbidden: Grant, grant: Grant) -> bool:
+    if forbidden.to is None or Action.MOVE not in grant.actions:
+        return True
+    return grant.to is not None and grant.to <= forbidden.to
 
 
 def grant_mistakes(
@@ -285,13 +308,14 @@ def _why_never(grant: Grant, kinds: list[Kind], pipelines: list[Pipeline], lead:
     named = [kind.members[name] for kind in kinds for name in grant.fields & {*kind.members}]
     owned, opened = any(kind.owner for kind in kinds), any(kind.opened for kind in kinds)
     of_leads = grant.actions <= {Action.CONVERT, Action.REOPEN, Action.REVERSE}
-    by_owner = bool(grant.scope) and not grant.scope & {Scope.OPENED, Scope.ALL}
+    by_owner = bool(grant.scope - _NOT_BY_OWNER) and Scope.ALL not in grant.scope
+    by_opened = opened and Scope.OPENED in grant.scope
     reasons = (
         (named and not any(field.sensitive for field in named), "none of its fields is sensitive"),
         (of_leads and grant.kind not in (ANY, lead), "only leads are converted and taken back"),
         (grant.actions == {Action.MOVE} and not pipelines, "it has no stages to move between"),
         (grant.actions == {Action.ASSIGN} and not owned, "it has no owner to assign"),
         (grant.scope == {Scope.OPENED} and not opened, "no field says whether it is opened"),
-        (by_owner and not owned, "it has no owner, by whom the scope is told"),
+        (by_owner and not owned and not by_opened, "it has no owner, by whom the scope is told"),
     )
     return next((why for never, why in reasons if never), None)

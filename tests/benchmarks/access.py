@@ -1,7 +1,8 @@
 """Times one check of the scope own: by our own policy, by Casbin and by Cedar, side by side.
 
 Run it with ``uv run python tests/benchmarks/access.py``; it prints microseconds and ratios, and
-exits with 1 where a Casbin check takes less than fifty times ours.
+exits with 1 where a Casbin check by the sample policy, which decides the same as ours, takes less
+than fifty times ours. A Casbin of one rule that knows nothing else is shown as well.
 """
 
 import runpy
@@ -98,13 +99,9 @@ def microseconds(*checks: Check) -> list[float]:
 def main() -> int:
     """Print the times, pair by pair, and return 1 where ours is not as short as wanted."""
     own, by_casbin, by_cedar = sample_checks()
-    own_plain, by_casbin_plain = plain_checks()
-    ratios = [
-        compared("Casbin, the sample policy", own, by_casbin),
-        compared("Casbin, one rule", own_plain, by_casbin_plain),
-    ]
+    fast = compared("Casbin, the sample policy", own, by_casbin) >= WANTED
     compared("Cedar, the sample policy", own, by_cedar)
-    fast = min(ratios) >= WANTED
+    compared("Casbin, one rule", *plain_checks())
     sys.stdout.write(f"Casbin takes at least {WANTED} times ours: {'yes' if fast else 'no'}\n")
     return 0 if fast else 1
 

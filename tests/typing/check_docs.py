@@ -1,9 +1,10 @@
-"""Type-checks the python blocks of the pages, each page as one module, strictly.
+"""Type-checks the python blocks of the pages, each page as one module, and the recipes, strictly.
 
 Run it with ``uv run --group types python tests/typing/check_docs.py``; it tells the page and the
 line of each mistake, and exits with 1 where there is any.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,9 +45,11 @@ def main() -> int:
             name = "page_" + "_".join(relative.with_suffix("").parts).lower() + ".py"
             Path(folder, name).write_text(module_of(page.read_text("utf-8")), "utf-8")
             page_of[name] = str(relative)
+        shutil.copytree(ROOT / "docs" / "recipes", Path(folder, "docs", "recipes"))
         command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-incremental"]
+        command += ["--explicit-package-bases"]  # recipes are imported as docs.recipes.name
         checked = subprocess.run(  # noqa: S603 - the command is written out above
-            [*command, *page_of], cwd=folder, capture_output=True, text=True, check=False
+            [*command, *page_of, "docs"], cwd=folder, capture_output=True, text=True, check=False
         )
     told = checked.stdout
     for name, shown in page_of.items():

@@ -246,20 +246,23 @@ class Bitrix24:
 
         ``TRANSITION`` takes ``"ANY"``, ``"BLOCKED"``, or the list of stages one may move to; the
         same for single stages one moves from, where ``"-"`` and ``"INHERIT"`` inherit. Without it
-        one may move anywhere; where it says nothing of a stage, nowhere.
+        one may move anywhere, as in a Bitrix24 from before it had transitions; where it is there
+        and says nothing of a stage, nowhere.
 
-        Where the two systems differ, the narrower right is granted. A record is created only within
-        the level of ``ADD``, for whoever would own it. To be an observer gives nothing. There one
-        writes and deletes only what one may read; here a conversion asks for both. Converting takes
-        ``READ`` and ``WRITE`` of the lead, a transition to its success stage, ``ADD`` for each new
-        record, ``READ`` of each that is linked and ``WRITE`` of each that is merged into. There are
-        no rights on fields, so nobody sees a sensitive one unless you add a role for it:
-        ``attrs.evolve(policy, roles=[*policy.roles, Role("margins", [...])])`` with
-        ``Grant("deal", "read", fields="margin")`` in it.
+        Where the two systems differ, the narrower right is granted, but for the moves below. A
+        record is created only within the level of ``ADD``, for whoever would own it. To be an
+        observer gives nothing. There one writes and deletes only what one may read; here a
+        conversion asks for both. Converting takes ``READ`` and ``WRITE`` of the lead, a transition
+        to its success stage, ``ADD`` for each new record, ``READ`` of each that is linked and
+        ``WRITE`` of each that is merged into. There are no rights on fields, so nobody sees a
+        sensitive one unless you add a role for it: ``attrs.evolve(policy, roles=[*policy.roles,
+        Role("margins", [...])])`` with ``Grant("deal", "read", fields="margin")`` in it.
 
         By default roles *combine* as ``stage_explicit``, since there the widest role wins, but what
         any role says of a stage itself beats what the others inherit, even where it is narrower.
-        Moves are combined role by role, each with its own ``WRITE`` and ``TRANSITION``.
+        To move is one right here, two there: whom one role gives a ``WRITE`` of its own for a
+        stage may move from it as that role's ``TRANSITION`` says, even where another role blocks
+        that stage.
 
         Raises:
             leadconvert.errors.DefinitionError: a name is unknown, or something has the wrong shape

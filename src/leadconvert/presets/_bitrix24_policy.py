@@ -1,8 +1,7 @@
 """Expands Bitrix24's role settings into a policy.
 
 There a role says of each entity and operation how far it reaches, and may say it again for single
-stages. Here each of these is a grant; where a setting has no exact counterpart, the narrower right
-is granted.
+stages. Here each of these is a grant.
 """
 
 import re

@@ -1,40 +1,44 @@
-"""For test suites: Hypothesis strategies for leads, rules and requests.
+"""For test suites: Hypothesis strategies for leads, rules, requests, and who may do what.
 
 They fit *your* rules: a suite that says ``@given(leads(rules))`` meets every custom field it has
 declared, and values nobody thought of. Needs ``leadconvert[testing]``.
 """
 
-from leadconvert.testing.strategies import (
-    Project,
-    actors,
+from leadconvert.testing.access import access_requests, actors, grants, organisations, policies
+from leadconvert.testing.plain import (
     addresses,
     amounts,
     channels,
-    conversion_rules,
     days,
-    leads,
+    ids,
     moments,
-    policies,
     products,
-    targets,
     texts,
+    users,
     values,
 )
+from leadconvert.testing.requests import leads, targets
+from leadconvert.testing.rules import Project, conversion_rules
 
 
 __all__ = [
     "Project",
+    "access_requests",
     "actors",
     "addresses",
     "amounts",
     "channels",
     "conversion_rules",
     "days",
+    "grants",
+    "ids",
     "leads",
     "moments",
+    "organisations",
     "policies",
     "products",
     "targets",
     "texts",
+    "users",
     "values",
 ]
