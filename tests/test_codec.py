@@ -48,6 +48,7 @@ from leadconvert import (
     StageChange,
     Update,
     Wanted,
+    can_convert,
     convert,
     convert_many,
     plan,
@@ -123,6 +124,14 @@ DEAL = Ref("deal", "D-5", provisional=True)
 MADE = Conversion(id="L-7.1", at=AT, actor_id="u-1", targets=[DEAL], rules="9f2c")
 MISSING = Problem(cause=Cause.MISSING, code="required", target=0, kind="deal", params={"a": ["b"]})
 REQUEST = AccessRequest(action="move", kind="deal", to_stage="WON")
+GRANTED = Decision(
+    actor_id="u-1",
+    request=REQUEST,
+    allowed=True,
+    code="granted",
+    role="sales",
+    grant=Grant("*", "move", ["own", "team"], stage="NEW", to=["WON"]),
+)
 INVOICE = GenericRecord(kind="invoice", id="I-1", custom={"number": "2027-001"})
 LEAD = Lead(
     id="L-7",
@@ -190,10 +199,7 @@ class TestRoundTrip:
             Create("deal", id="D-5", values={"close_date": date(2027, 1, 31)}),
             ADMIN,
             REQUEST,
-            Decision(
-                actor_id="u-1",
-                allowed=True, code="granted", request=REQUEST, grant=Grant("*", "move", "own")
-            ),
+            GRANTED,
             CreateField(kind="deal", field=Field("UF_X", "money", default=Decimal("5.00"))),
             Field("heat", "enumeration", options=["cold", "hot"], default="hot"),
             Row("tags", None, "dropped", None, "no_mapping"),
@@ -204,6 +210,32 @@ class TestRoundTrip:
     )
     def test_a_value_comes_back_equal(self, value: object) -> None:
         """Each class of values survives JSON text."""
+        assert value == _carried(value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            attrs.evolve(GRANTED, grant=Grant("deal", "move", [], stage="NEW", to=[])),
+            attrs.evolve(GRANTED, grant=Grant("deal", "read", fields=["margin"])),
+            Decision(
+                actor_id="u-1",
+                request=REQUEST,
+                allowed=False,
+                code="out_of_scope",
+                could=("admin", "boss"),
+                unknown_roles=("saels",),
+            ),
+            Actor("u-1", department=["u-2"], subdepartments=["u-3"], team=["u-4"]),
+            Known(decisions=[GRANTED]),
+            Known(decisions=[]),
+            Wanted(access=(REQUEST,)),
+            presets.bitrix24().policy,
+            can_convert(Lead(id="L-7", stage="NEW"), ADMIN, presets.bitrix24()),
+            can_convert(Lead(id="L-7", stage="NEW"), Actor("u-9"), presets.bitrix24()),
+        ],
+    )
+    def test_who_may_do_what_comes_back_equal(self, value: object) -> None:
+        """Grants, decisions and choices come back; an empty list is not taken for none given."""
         assert value == _carried(value)
 
     @pytest.mark.parametrize(
@@ -230,6 +262,8 @@ class TestRoundTrip:
         assert wrong.form
         assert fine == _carried(fine, Plan)
         assert wrong == _carried(wrong, Plan)
+        assert fine.shown() == _carried(fine.shown())
+        assert wrong.shown() == _carried(wrong.shown())
 
     def test_a_result_with_own_and_generic_records(self) -> None:
         """A real conversion into a class of the host's and a generic kind comes back equal."""

@@ -15,8 +15,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from leadconvert import (
-    AccessRequest,
-    Action,
     Actor,
     Address,
     Channel,
@@ -187,18 +185,6 @@ def with_policy(rules: ConversionRules, policy: Policy) -> ConversionRules:
     return attrs.evolve(rules, policy=policy, transforms=dict(rules.transforms))
 
 
-def permits(policy: Policy, actor: Actor, action: str, kind: str, owner: str | None) -> bool:
-    """Tell what a policy permits, in this file's own words."""
-    return policy.unrestricted or any(
-        kind_matches and action in set(grant.actions) and scope_matches
-        for role in policy.roles
-        if role.id in actor.roles
-        for grant in role.grants
-        for kind_matches in [grant.kind in {"*", kind}]
-        for scope_matches in ["all" in grant.scope or owner == actor.id]
-    )
-
-
 class TestLaw1Pure:
     """Same inputs, same output, and the inputs stay as they were."""
 
@@ -303,41 +289,7 @@ class TestLaw2AllOrNothing:
 
 
 class TestLaw3AccessFirst:
-    """Nothing without a permitting decision, and nothing told to whoever is denied."""
-
-    @laws
-    @given(requests(sloppy=True), st.data())
-    def test_law_3_access_first_of_all(self, asked: Asked, data: st.DataObject) -> None:
-        """What is decided is permitted; the denied learn their denial and nothing more."""
-        policy = data.draw(testing.policies(asked.rules))
-        rules = with_policy(asked.rules, policy)
-        actor = data.draw(testing.actors(rules))
-        decided = attrs.evolve(asked, rules=rules).plan(actor)
-        owner = asked.lead.owner_id if filled(asked.lead.owner_id) else None
-        actions = ("read", "update", "convert", "move")
-        denied = [one for one in actions if not permits(policy, actor, one, "lead", owner)]
-
-        told = [
-            problem.params["action"]
-            for problem in decided.problems
-            if problem.cause is Cause.LEAD_ACCESS
-        ]
-        assert denied == told
-        if denied:
-            assert {Cause.LEAD_ACCESS} == {problem.cause for problem in decided.problems}
-        elif decided.ok:
-            for made in decided.result().outcomes:
-                kind = rules.kind(made.ref.kind)
-                assert kind is not None
-                owned = held(made.record, kind.owner) if kind.owner else None
-                owner = owned if isinstance(owned, str) and filled(owned) else None
-                assert permits(policy, actor, "create", kind.id, owner)
-        else:
-            causes: dict[int | None, set[Cause]] = {}
-            for problem in decided.problems:
-                causes.setdefault(problem.target, set()).add(problem.cause)
-            for found in causes.values():
-                assert Cause.TARGET_ACCESS not in found or {Cause.TARGET_ACCESS} == found
+    """What is denied is told, and nothing else; who decides what is in test_laws_access.py."""
 
     @laws
     @given(requests(sloppy=True), st.data())
@@ -345,15 +297,16 @@ class TestLaw3AccessFirst:
         """Who may convert but create nothing is denied every target that exists, for that alone."""
         grant = Grant("lead", ["read", "update", "convert", "move", "link"])
         allowed = data.draw(st.sets(st.sampled_from([kind.id for kind in asked.rules.kinds])))
-        grants = [grant, *(Grant(kind, "create") for kind in sorted(allowed))]
+        created = (Grant(kind, ["create", "assign"]) for kind in sorted(allowed))
+        grants = [grant, *created, Grant("*", ["read", "update"], fields="*")]
         rules = with_policy(asked.rules, Policy([Role("r-1", grants)]))
         problems = attrs.evolve(asked, rules=rules).plan().problems
         known = {kind.id for kind in asked.rules.kinds}
         expected = {n for n, one in enumerate(asked.into) if one.kind in known - allowed}
-        denied = [one.target for one in problems if one.cause is Cause.TARGET_ACCESS]
+        denied = {one.target for one in problems if one.cause is Cause.TARGET_ACCESS}
 
         # a record that is made here needs no right to link, and none other is known
-        assert sorted(expected) == denied
+        assert expected == denied
         assert expected.isdisjoint(
             one.target for one in problems if one.cause is not Cause.TARGET_ACCESS
         )
@@ -367,27 +320,6 @@ class TestLaw3AccessFirst:
 
         assert ["read", "update", "convert", "move"] == [one.params["action"] for one in found]
         assert {"no_grant"} == {one.code for one in found}
-
-    @laws
-    @given(st.data())
-    def test_law_3_a_permit_never_denies(self, data: st.DataObject) -> None:
-        """With one grant more, whatever was allowed still is."""
-        policy = data.draw(testing.policies(BITRIX).filter(lambda policy: policy.roles != ()))
-        actor = data.draw(testing.actors(with_policy(BITRIX, policy)))
-        more = data.draw(testing.policies(BITRIX).filter(lambda policy: policy.roles != ()))
-        wider = Policy(
-            [Role(role.id, [*more.roles[0].grants, *role.grants]) for role in policy.roles]
-        )
-        request = AccessRequest(
-            action=data.draw(st.sampled_from(list(Action))),
-            kind=data.draw(st.sampled_from(["lead", "deal", "contact", "company"])),
-            owner_id=data.draw(st.sampled_from([None, "u-1", "u-2"])),
-        )
-        allowed = policy.decide(actor, request).allowed
-        owner = request.owner_id
-
-        assert permits(policy, actor, request.action.value, request.kind, owner) == allowed
-        assert wider.decide(actor, request).allowed or not allowed
 
     @laws
     @given(testing.leads(BITRIX), st.sampled_from(["u-1", "u-2", None]))
@@ -737,7 +669,7 @@ class TestLaw9ByRoleNotByName:
         # the roles of the preset speak of kinds that other rules may not have
         kinds = {"*", "lead", *(kind.id for kind in asked.rules.kinds)}
         roles = [
-            Role(one.id, [grant for grant in one.grants if grant.kind in kinds])
+            attrs.evolve(one, grants=[grant for grant in one.grants if grant.kind in kinds])
             for one in policy.roles
         ]
         rules = with_policy(asked.rules, attrs.evolve(policy, roles=roles))
@@ -802,6 +734,14 @@ def renamed_rules(rules: ConversionRules, form: str, names: set[str]) -> Convers
             custom=[attrs.evolve(field, id=form.format(field.id)) for field in kind.custom],
         )
 
+    def renamed_grant(grant: Grant) -> Grant:
+        return attrs.evolve(
+            grant,
+            stage=None if grant.stage is None else form.format(grant.stage),
+            to=None if grant.to is None else [form.format(stage) for stage in grant.to],
+            fields=[form.format(name) if name in names else name for name in grant.fields],
+        )
+
     return ConversionRules(
         lead=renamed_kind(rules.lead),
         kinds=[renamed_kind(kind) for kind in rules.kinds],
@@ -822,7 +762,14 @@ def renamed_rules(rules: ConversionRules, form: str, names: set[str]) -> Convers
         ],
         policy=attrs.evolve(
             rules.policy,
-            roles=[Role(form.format(one.id), one.grants) for one in rules.policy.roles],
+            roles=[
+                Role(
+                    form.format(one.id),
+                    map(renamed_grant, one.grants),
+                    forbids=map(renamed_grant, one.forbids),
+                )
+                for one in rules.policy.roles
+            ],
         ),
     )
 

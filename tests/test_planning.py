@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import pytest
@@ -164,7 +165,7 @@ class TestWhoMay:
             at=AT,
         )
 
-        about = {
+        about: dict[str, Any] = {
             "kind": "lead",
             "id": "L",
             "owner_id": "u-9",

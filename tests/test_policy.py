@@ -275,7 +275,7 @@ class TestStagesAndPipelines:
 
 class TestFields:
     def test_named_or_every(self) -> None:
-        """A sensitive field is for those to whom a grant names it, or every field, and no others."""
+        """A sensitive field is for those to whom a grant names it, or every field of the kind."""
         policy = Policy(
             [
                 Role("named", [Grant("deal", "read", fields=["margin", "cost"])]),
@@ -575,6 +575,7 @@ class TestGrantMistakes:
             Grant("*", "assign", "own"),
             Grant("*", "read", "opened"),
             Grant("note", "read", ["opened", "all"]),
+            Grant("note", "read", ["own", "all"]),
             Grant("page", "read", ["opened", "own"]),
             Grant("contact", "read", ["opened", "own"]),
             Grant("deal", "read", fields=["margin", "title"]),

@@ -15,7 +15,17 @@ from leadconvert.errors import DefinitionError, Problem, mistake, unknown
 from leadconvert.values import texts
 
 
-__all__ = ["ANY", "AccessRequest", "Action", "Actor", "Authorizer", "Decision", "Grant", "Scope"]
+__all__ = [
+    "ANY",
+    "NOT_BY_OWNER",
+    "AccessRequest",
+    "Action",
+    "Actor",
+    "Authorizer",
+    "Decision",
+    "Grant",
+    "Scope",
+]
 
 
 #: In a grant: every kind, or every field.
@@ -70,7 +80,7 @@ class Scope(StrEnum):
 
 
 #: The scopes that ask for something else than the owner.
-_NOT_BY_OWNER: Final = frozenset({Scope.OPENED, Scope.ALL})
+NOT_BY_OWNER: Final = frozenset({Scope.OPENED, Scope.ALL})
 
 E_ = TypeVar("E_", bound=StrEnum)
 
@@ -253,7 +263,7 @@ class Grant:
         if owner is None:
             return False
         if owner == actor.id:
-            return not scope <= _NOT_BY_OWNER
+            return not scope <= NOT_BY_OWNER
         return (
             (owner in actor.department and Scope.DEPARTMENT in scope)
             or (owner in actor.subdepartments and Scope.SUBDEPARTMENTS in scope)

@@ -14,7 +14,7 @@ from leadconvert.planning import plan
 from leadconvert.records import Lead
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known
-from leadconvert.values import FrozenMap
+from leadconvert.values import FrozenMap, texts
 
 
 __all__ = ["Choices", "can_convert"]
@@ -56,13 +56,16 @@ class Choices:
     def allows(self, kinds: Iterable[str]) -> bool:
         """Tell whether just these *kinds* may be made together.
 
+        Raises:
+            TypeError: *kinds* is one text instead of a list.
+
         Example:
             >>> from leadconvert import Choices
             >>> choices = Choices(lead_id="L-7", kinds=("deal",), needs={"deal": [()]})
             >>> choices.allows(["deal"]), choices.allows(["contact", "deal"])
             (True, False)
         """
-        chosen = set(kinds)
+        chosen = set(texts(kinds))
         return bool(chosen) and all(
             any(chosen.issuperset(need) for need in self.needs.get(kind, ())) for kind in chosen
         )

@@ -9,7 +9,16 @@ from typing import cast
 
 import attrs
 
-from leadconvert.access import ANY, AccessRequest, Action, Actor, Decision, Grant, Scope
+from leadconvert.access import (
+    ANY,
+    NOT_BY_OWNER,
+    AccessRequest,
+    Action,
+    Actor,
+    Decision,
+    Grant,
+    Scope,
+)
 from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
 from leadconvert.fields import Kind
 from leadconvert.pipelines import Pipeline
@@ -20,7 +29,6 @@ __all__ = ["Combine", "Policy", "Role", "grant_mistakes"]
 
 #: By kind and action, what the roles say of it.
 _Index = Mapping[tuple[str, Action], tuple[tuple[str, Grant], ...]]
-_NOT_BY_OWNER = frozenset({Scope.OPENED, Scope.ALL})
 
 
 class Combine(StrEnum):
@@ -244,7 +252,7 @@ def _covers(forbidden: Grant, grant: Grant) -> bool:
 
 
 def _scope_covers(wider: frozenset[Scope], scope: frozenset[Scope]) -> bool:
-    own = {Scope.OWN} if wider - _NOT_BY_OWNER else set[Scope]()  # each of these reaches it
+    own = {Scope.OWN} if wider - NOT_BY_OWNER else set[Scope]()  # each of these reaches it
     return Scope.ALL in wider or scope <= wider | own
 
 
@@ -308,7 +316,7 @@ def _why_never(grant: Grant, kinds: list[Kind], pipelines: list[Pipeline], lead:
     named = [kind.members[name] for kind in kinds for name in grant.fields & {*kind.members}]
     owned, opened = any(kind.owner for kind in kinds), any(kind.opened for kind in kinds)
     of_leads = grant.actions <= {Action.CONVERT, Action.REOPEN, Action.REVERSE}
-    by_owner = bool(grant.scope - _NOT_BY_OWNER) and Scope.ALL not in grant.scope
+    by_owner = bool(grant.scope - NOT_BY_OWNER) and Scope.ALL not in grant.scope
     by_opened = opened and Scope.OPENED in grant.scope
     reasons = (
         (named and not any(field.sensitive for field in named), "none of its fields is sensitive"),

@@ -129,7 +129,9 @@ def _kinds(draw: st.DrawFn) -> list[Kind]:
 @st.composite
 def _guarded(draw: st.DrawFn, kind: Kind) -> Kind:
     """Draw *kind* with a few of its fields, standard and custom, marked as sensitive."""
-    names = draw(st.lists(st.sampled_from(list(kind.members)), unique=True, max_size=3))
+    custom_ids = [field.id for field in kind.custom] or list(kind.members)  # they are the few
+    either = st.sampled_from(custom_ids) | st.sampled_from(list(kind.members))
+    names = draw(st.lists(either, unique=True, max_size=3))
     marked = {name: attrs.evolve(kind.members[name], sensitive=True) for name in names}
     custom = [marked.pop(field.id, field) for field in kind.custom]
     described = {field.id: field for field in kind.fields}
