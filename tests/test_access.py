@@ -126,7 +126,7 @@ class TestGrant:
     def test_what_is_not_said(self) -> None:
         """A grant that names no pipeline, stage, move or field speaks of them all, or of none."""
         bare = Grant("deal", "move")
-        assert (None, None, None, frozenset()) == (bare.pipeline, bare.stage, bare.to, bare.fields)
+        assert (None, None, None, None) == (bare.pipeline, bare.stage, bare.to, bare.fields)
         assert frozenset() == Grant("deal", "move", stage="won", to=[]).to
 
     def test_order_says_nothing(self) -> None:
@@ -156,6 +156,10 @@ class TestGrant:
                 ["grant on deal: a grant with no action says nothing"],
             ),
             (
+                lambda: Grant("deal", "read", fields=[]),
+                ["grant on deal: a grant with no field says nothing"],
+            ),
+            (
                 lambda: Grant("*", "read", []),
                 ["grant on *: a grant with no scope and no stage to override says nothing"],
             ),
@@ -164,7 +168,7 @@ class TestGrant:
                 ["grant on deal: a grant with no scope and no stage to override says nothing"],
             ),
         ],
-        ids=["no action", "no scope", "no scope in a pipeline"],
+        ids=["no action", "no field", "no scope", "no scope in a pipeline"],
     )
     def test_a_grant_that_says_nothing(
         self, make: Callable[[], object], told: Iterable[str]

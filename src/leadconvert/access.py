@@ -161,12 +161,10 @@ def _scopes(values: Iterable[str] | str) -> frozenset[Scope]:
     return _choices(values, Scope)
 
 
-def _field_names(values: Iterable[str] | str) -> frozenset[str]:
+def _maybe_names(values: Iterable[str] | str | None) -> frozenset[str] | None:
+    if values is None:
+        return None
     return frozenset(texts([values] if isinstance(values, str) else values))
-
-
-def _stages(values: Iterable[str] | str | None) -> frozenset[str] | None:
-    return None if values is None else _field_names(values)
 
 
 @attrs.frozen
@@ -198,8 +196,8 @@ class Grant:
     scope: frozenset[Scope] = attrs.field(default=frozenset({Scope.ALL}), converter=_scopes)
     pipeline: str | None = attrs.field(default=None, kw_only=True)
     stage: str | None = attrs.field(default=None, kw_only=True)
-    to: frozenset[str] | None = attrs.field(default=None, converter=_stages, kw_only=True)
-    fields: frozenset[str] = attrs.field(default=frozenset(), converter=_field_names, kw_only=True)
+    to: frozenset[str] | None = attrs.field(default=None, converter=_maybe_names, kw_only=True)
+    fields: frozenset[str] | None = attrs.field(default=None, converter=_maybe_names, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if mistakes := list(self._mistakes()):
@@ -221,6 +219,8 @@ class Grant:
             yield mistake("empty_grant", place, what="no scope and no stage to override")
         if self.to is not None and Action.MOVE not in self.actions:
             yield mistake("misplaced_in_grant", place, what="to", where="without the action move")
+        if self.fields is not None and not self.fields:
+            yield mistake("empty_grant", place, what="no field")
         if self.fields and not self.actions <= {Action.READ, Action.UPDATE}:
             where = "with other actions than read and update"
             yield mistake("misplaced_in_grant", place, what="fields", where=where)
@@ -239,7 +239,7 @@ class Grant:
         if self.kind not in (ANY, request.kind) or request.action not in self.actions:
             return False
         if request.field is not None:
-            return request.field in self.fields or ANY in self.fields
+            return self.fields is not None and not self.fields.isdisjoint({request.field, ANY})
         if self.fields:
             return False
         return self.pipeline in (None, request.pipeline) and self.stage in (None, request.stage)

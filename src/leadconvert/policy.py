@@ -236,6 +236,10 @@ def _reaches_nothing(grant: Grant) -> bool:
     return not grant.scope or (grant.actions == {Action.MOVE} and grant.to == frozenset())
 
 
+def _fields(grant: Grant) -> frozenset[str]:
+    return grant.fields or frozenset()
+
+
 def _covers(forbidden: Grant, grant: Grant) -> bool:
     """Whether all that *grant* permits is forbidden by *forbidden*."""
     return (
@@ -246,8 +250,8 @@ def _covers(forbidden: Grant, grant: Grant) -> bool:
         and forbidden.pipeline in (None, grant.pipeline)
         and forbidden.stage in (None, grant.stage)
         and _moves_cover(forbidden, grant)
-        and bool(forbidden.fields) == bool(grant.fields)
-        and (ANY in forbidden.fields or grant.fields <= forbidden.fields)
+        and (forbidden.fields is None) == (grant.fields is None)
+        and (ANY in _fields(forbidden) or _fields(grant) <= _fields(forbidden))
     )
 
 
@@ -306,14 +310,14 @@ def _unknown_names(
         if name not in stages:
             yield unknown(f"stage of {grant.kind}", name, stages, place)
     members = {name for kind in kinds for name in kind.members}
-    for name in sorted(grant.fields - {ANY}):
+    for name in sorted(_fields(grant) - {ANY}):
         if name not in members:
             yield unknown(f"field of {grant.kind}", name, sorted(members), place)
 
 
 def _why_never(grant: Grant, kinds: list[Kind], pipelines: list[Pipeline], lead: str) -> str | None:
     """Say why no question that is ever asked is one *grant* speaks of, or None."""
-    named = [kind.members[name] for kind in kinds for name in grant.fields & {*kind.members}]
+    named = [kind.members[name] for kind in kinds for name in _fields(grant) & {*kind.members}]
     owned, opened = any(kind.owner for kind in kinds), any(kind.opened for kind in kinds)
     of_leads = grant.actions <= {Action.CONVERT, Action.REOPEN, Action.REVERSE}
     by_owner = bool(grant.scope - NOT_BY_OWNER) and Scope.ALL not in grant.scope
