@@ -725,7 +725,7 @@ def alike(record: Record, custom: Mapping[str, object], form: str) -> Record:
 def renamed_rules(rules: ConversionRules, form: str, names: set[str]) -> ConversionRules:
     """Return *rules* with every stage, role and custom field under another name."""
 
-    def new(name: str | None) -> str | None:
+    def new(name: str) -> str:
         return form.format(name) if name in names else name
 
     def renamed_kind(kind: Kind) -> Kind:
@@ -735,11 +735,12 @@ def renamed_rules(rules: ConversionRules, form: str, names: set[str]) -> Convers
         )
 
     def renamed_grant(grant: Grant) -> Grant:
+        to, fields = grant.to, grant.fields
         return attrs.evolve(
             grant,
             stage=None if grant.stage is None else form.format(grant.stage),
-            to=None if grant.to is None else [form.format(stage) for stage in grant.to],
-            fields=[form.format(name) if name in names else name for name in grant.fields],
+            to=None if to is None else [form.format(stage) for stage in to],
+            fields=None if fields is None else [new(name) for name in fields],
         )
 
     return ConversionRules(
@@ -754,9 +755,9 @@ def renamed_rules(rules: ConversionRules, form: str, names: set[str]) -> Convers
         mappings=[
             attrs.evolve(
                 one,
-                source=new(one.source),
-                target=new(one.target),
-                fallbacks=[form.format(name) if name in names else name for name in one.fallbacks],
+                source=None if one.source is None else new(one.source),
+                target=None if one.target is None else new(one.target),
+                fallbacks=map(new, one.fallbacks),
             )
             for one in rules.mappings
         ],

@@ -288,7 +288,7 @@ class TestGrantsAndPolicies:
         """Without forbids, overrides and fields nothing of the sort is drawn."""
         assert all(role.forbids == () for role in policy.roles)
         assert all(grant.stage is None for grant in grants_of(policy))
-        assert all(grant.fields == frozenset() for grant in grants_of(policy))
+        assert all(grant.fields is None for grant in grants_of(policy))
 
 
 class TestAccessRequests:

@@ -14,13 +14,18 @@ from leadconvert.access import (
     Grant,
     Scope,
 )
+from leadconvert.acting import RuleRefused
+from leadconvert.arrivals import arrive, convert_unfinished
+from leadconvert.automation import Automation, AutomationRule, WithoutLeads
 from leadconvert.changes import Change, ChangeSet, Event, Insert, Receipt, Update
-from leadconvert.choosing import Choices, can_convert
-from leadconvert.conversion import Converted, Rejected, convert, convert_many
+from leadconvert.choosing import Choices
+from leadconvert.conditions import AllOf, AnyOf, Comparison, Condition, Not, Where
+from leadconvert.conversion import Converted, Rejected, can_convert, convert, convert_many
 from leadconvert.fields import Field, FieldType, Kind, Option
 from leadconvert.mapping import FieldMapping, Transform
+from leadconvert.moves import MovePlan, advance, plan_move
 from leadconvert.organisation import Member, Organisation, Unit
-from leadconvert.pipelines import Pipeline, Stage, StageRole
+from leadconvert.pipelines import Pipeline, Required, Stage, StageRole
 from leadconvert.planning import plan
 from leadconvert.plans import Draft, FormField, Plan, Question, Shown
 from leadconvert.policy import Combine, Policy, Role
@@ -36,9 +41,10 @@ from leadconvert.records import (
 )
 from leadconvert.results import ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
-from leadconvert.targets import Create, Known, Target, Wanted
+from leadconvert.targets import Create, Known, Request, Target, Wanted
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
 from leadconvert.wanting import wanted
+from leadconvert.whole import MoveResult
 
 
 __all__ = [
@@ -47,13 +53,19 @@ __all__ = [
     "Action",
     "Actor",
     "Address",
+    "AllOf",
+    "AnyOf",
     "Authorizer",
+    "Automation",
+    "AutomationRule",
     "Change",
     "ChangeSet",
     "Channel",
     "Choices",
     "Combine",
     "Company",
+    "Comparison",
+    "Condition",
     "Contact",
     "Conversion",
     "ConversionResult",
@@ -77,6 +89,9 @@ __all__ = [
     "Known",
     "Lead",
     "Member",
+    "MovePlan",
+    "MoveResult",
+    "Not",
     "Option",
     "Organisation",
     "Outcome",
@@ -90,8 +105,11 @@ __all__ = [
     "Record",
     "Ref",
     "Rejected",
+    "Request",
+    "Required",
     "Role",
     "Row",
+    "RuleRefused",
     "Scope",
     "Shown",
     "Spread",
@@ -104,10 +122,16 @@ __all__ = [
     "Unit",
     "Update",
     "Wanted",
+    "Where",
+    "WithoutLeads",
+    "advance",
+    "arrive",
     "can_convert",
     "convert",
     "convert_many",
+    "convert_unfinished",
     "errors",
     "plan",
+    "plan_move",
     "wanted",
 ]

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from leadconvert.errors import Cause, Problem
+from leadconvert.fields import Kind
 from leadconvert.filling import Filler
 from leadconvert.plans import FormField
 from leadconvert.values import is_empty
 
 
-__all__ = ["form_fields", "missing"]
+__all__ = ["form_field", "form_fields", "missing"]
 
 
 def missing(filler: Filler) -> Iterator[Problem]:
@@ -30,6 +31,7 @@ def missing(filler: Filler) -> Iterator[Problem]:
     """
     refused = {one.field for one in filler.problems if one.code != "unknown_field"}
     yield from _required(filler, refused)
+    yield from _required_at_stage(filler, refused)
     yield from _any_required(filler, refused)
     yield from _currencies(filler, refused)
 
@@ -42,6 +44,22 @@ def _required(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
             else:
                 facts = {"label": field.label, "sources": filler.sources_of(name)}
                 yield _lacking(filler, "required", name, facts)
+
+
+def _required_at_stage(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
+    """Yield what the stage of the record asks for; what the actor cannot see is not demanded."""
+    if filler.pipeline is None:
+        return
+    stage = str(filler.values[str(filler.kind.stage)])
+    for name in filler.pipeline.required_at(stage):
+        field = filler.kind.members[name]
+        told = field.required or name in refused or name in filler.sight.hidden
+        if is_empty(filler.values.get(name)) and not told:
+            if name in filler.sight.locked:
+                yield _lacking_from_others(filler, [name])
+            else:
+                facts = {"label": field.label, "stage": stage}
+                yield _lacking(filler, "required_at", name, facts)
 
 
 def _any_required(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
@@ -114,18 +132,45 @@ def form_fields(filler: Filler, problems: Iterable[Problem]) -> Iterator[FormFie
                 continue
             if not filler.sight.fillable(name):
                 continue
-            field = kind.members[name]
-            yield FormField(
+            yield form_field(
+                kind,
+                name,
                 target=filler.index,
-                kind=kind.id,
-                field=field.id,
-                label=field.label,
-                type=field.type,
-                multiple=field.multiple,
-                max_length=field.max_length,
-                options=field.options,
-                sensitive=field.sensitive,
-                value=filler.values.get(field.id),
-                sources=filler.sources_of(field.id),
+                value=filler.values.get(name),
+                sources=filler.sources_of(name),
                 why=problem.code,
             )
+
+
+def form_field(  # noqa: PLR0913 - what a form needs to know of a field
+    kind: Kind,
+    name: str,
+    *,
+    target: int | None,
+    value: object,
+    sources: tuple[str, ...],
+    why: str,
+) -> FormField:
+    """Return the question for one field of a record of *kind*.
+
+    Example:
+        >>> from leadconvert.asking import form_field
+        >>> from leadconvert.fields import DEAL
+        >>> form_field(DEAL, "title", target=0, value=None, sources=(), why="required").label
+        'Title'
+    """
+    field = kind.members[name]
+    return FormField(
+        target=target,
+        kind=kind.id,
+        field=field.id,
+        label=field.label,
+        type=field.type,
+        multiple=field.multiple,
+        max_length=field.max_length,
+        options=field.options,
+        sensitive=field.sensitive,
+        value=value,
+        sources=sources,
+        why=why,
+    )

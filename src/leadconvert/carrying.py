@@ -15,12 +15,10 @@ from leadconvert.plans import Question
 from leadconvert.records import Lead
 from leadconvert.rights import Sight
 from leadconvert.rules import ConversionRules
+from leadconvert.targets import Carry
 
 
-__all__ = ["Carry", "Carrying", "mapped", "question_about"]
-
-#: Where a filled custom field of the lead goes: by lead field, by kind, the target field.
-Carry = Mapping[str, Mapping[str, str]]
+__all__ = ["Carrying", "mapped", "question_about"]
 
 
 @attrs.define(kw_only=True)

@@ -1,28 +1,18 @@
 """What is open to an actor: the answer behind a button, and behind the dialog it opens."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, combinations
-from typing import Final
 
 import attrs
 
-from leadconvert.access import Actor, Authorizer
-from leadconvert.errors import Cause, Problem
+from leadconvert.errors import Problem
 from leadconvert.fields import Kind
-from leadconvert.planning import plan
 from leadconvert.records import Lead
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Known
-from leadconvert.values import FrozenMap, texts
+from leadconvert.values import FrozenMap, ids_in, texts
 
 
-__all__ = ["Choices", "can_convert"]
-
-#: Nothing here depends on when it would be.
-_ANY_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
-#: What no choice of targets can remedy.
-_OF_THE_LEAD: Final = frozenset({Cause.LEAD_ACCESS, Cause.ALREADY_CONVERTED, Cause.STAGE})
+__all__ = ["Choices", "choose"]
 
 
 @attrs.frozen(kw_only=True)
@@ -30,8 +20,9 @@ class Choices:
     """What one actor may convert one lead into; false if it is nothing.
 
     *kinds* are those that may be made, in the order of the rules. *needs* says for each what must
-    be made along with it: any one of the sets listed, mostly the empty one. *problems* are the
-    reasons why nothing may be made, or why the other kinds may not.
+    be made along with it: any one of the sets listed, mostly the empty one. *offered* are those to
+    offer: no more clients for a lead that is bound to one, unless nothing else may be made.
+    *problems* are the reasons why nothing may be made, or why the other kinds may not.
 
     Example:
         >>> from leadconvert import Actor, Lead, can_convert, presets
@@ -44,6 +35,9 @@ class Choices:
 
     lead_id: str
     kinds: tuple[str, ...] = ()
+    offered: tuple[str, ...] = attrs.field(
+        default=attrs.Factory(lambda self: self.kinds, takes_self=True)
+    )
     needs: Mapping[str, tuple[tuple[str, ...], ...]] = attrs.field(factory=FrozenMap)
     problems: tuple[Problem, ...] = ()
 
@@ -71,82 +65,61 @@ class Choices:
         )
 
     def combinations(self) -> Iterator[tuple[str, ...]]:
-        """Yield every combination of kinds that may be made together, the smallest first.
+        """Yield every combination to offer that may be made together, the smallest first.
 
         Their number doubles with each kind, so take what you need.
 
         Example:
             >>> from leadconvert import Choices
             >>> choices = Choices(
-            ...     lead_id="L-7", kinds=("contact", "deal"),
+            ...     lead_id="L-7", kinds=("contact", "deal"), offered=("contact", "deal"),
             ...     needs={"contact": [()], "deal": [("contact",)]},
             ... )
             >>> list(choices.combinations())
             [('contact',), ('contact', 'deal')]
         """
-        return (chosen for chosen in _subsets(self.kinds) if self.allows(chosen))
+        return (chosen for chosen in _subsets(self.offered) if self.allows(chosen))
 
 
-def can_convert(
-    lead: Lead,
-    actor: Actor,
-    rules: ConversionRules,
-    *,
-    known: Known | None = None,
-    authorizer: Authorizer | None = None,
+def choose(
+    lead: Lead, rules: ConversionRules, denials: Callable[[str, Iterable[str]], Iterable[Problem]]
 ) -> Choices:
-    """Return what *actor* may convert *lead* into, or the reasons why it is nothing.
-
-    It asks what `plan` asks about access and the lead's stage. Fields are not looked at: what is
-    missing can still be filled. *known* and *authorizer* are those of `plan`.
+    """Return what may be made of *lead*, given what is denied of a kind if others are made with it.
 
     Example:
-        >>> from leadconvert import Actor, Lead, can_convert, presets
-        >>> lead = Lead(id="L-7", stage="JUNK")
-        >>> choices = can_convert(lead, Actor("u-1", roles=["admin"]), presets.bitrix24())
-        >>> bool(choices), choices.problems[0].message
-        (False, "the lead stands in the failure stage 'JUNK'")
+        >>> from leadconvert import Lead, presets
+        >>> from leadconvert.choosing import choose
+        >>> bound = Lead(id="L-7", stage="NEW", company_id="CO-9")
+        >>> choose(bound, presets.bitrix24(), lambda kind, made: ()).offered
+        ('deal',)
     """
-
-    def problems(*into: str) -> tuple[Problem, ...]:
-        return plan(
-            lead,
-            into,
-            rules=rules,
-            actor=actor,
-            at=_ANY_MOMENT,
-            known=known,
-            authorizer=authorizer,
-        ).problems
-
-    def denials(kind: Kind, made: Iterable[str]) -> tuple[Problem, ...]:
-        return tuple(
-            attrs.evolve(one, target=None)
-            for one in problems(kind.id, *made)
-            if one.cause is Cause.TARGET_ACCESS and one.target == 0
-        )
-
-    if of_lead := tuple(one for one in problems() if one.cause in _OF_THE_LEAD):
-        return Choices(lead_id=lead.id, problems=of_lead)
     needs: dict[str, list[tuple[str, ...]]] = {kind.id: [] for kind in rules.kinds}
     for kind in rules.kinds:
         # what is made along is linked to without a right; whatever else is bound needs one
         partners = {str(field.to) for field in kind.references.values()} - {kind.id}
         for made in _subsets(sorted(partners & needs.keys()), smallest=0):
             known_enough = any(set(made).issuperset(need) for need in needs[kind.id])
-            if not known_enough and not denials(kind, made):
+            if not known_enough and not any(denials(kind.id, made)):
                 needs[kind.id].append(made)
     possible = _possible(needs)
+    reasons = (denials(kind, ()) for kind in needs if kind not in possible)
     return Choices(
         lead_id=lead.id,
         kinds=tuple(possible),
+        offered=tuple(_without_clients(lead, rules.lead, possible) or possible),
         needs=possible,
-        problems=tuple(
-            chain.from_iterable(
-                denials(kind, ()) for kind in rules.kinds if kind.id not in possible
-            )
-        ),
+        problems=tuple(attrs.evolve(one, target=None) for one in chain.from_iterable(reasons)),
     )
+
+
+def _without_clients(
+    lead: Lead, kind: Kind, possible: Mapping[str, tuple[tuple[str, ...], ...]]
+) -> Iterable[str]:
+    """Return what may be made without a client, if the lead has one already."""
+    if not any(ids_in(kind.read(lead, name)) for name in kind.references):
+        return possible
+    clients = {field.to for field in kind.references.values()}
+    return _possible({name: needs for name, needs in possible.items() if name not in clients})
 
 
 def _possible(

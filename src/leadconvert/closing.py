@@ -1,59 +1,38 @@
 """What a decision without problems changes: the lead that remembers it, and a store's to-do."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 import attrs
 
 from leadconvert.access import Actor
-from leadconvert.carrying import Carry
+from leadconvert.automation import AutomationRule
 from leadconvert.changes import Change, ChangeSet, Event, Insert, Update
+from leadconvert.fields import Kind
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft
-from leadconvert.records import Conversion, Lead, Record, StageChange
+from leadconvert.records import Conversion, Lead, Record, StageChange, changed
 from leadconvert.results import ConversionResult, Row, TargetOutcome
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Create
-from leadconvert.values import Ref, digest
+from leadconvert.targets import Request
+from leadconvert.values import FrozenMap, Ref
 
 
-__all__ = ["Closing", "Request"]
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """What was asked: it makes the fingerprint of a change set, and its key unless one is given.
-
-    Example:
-        >>> from leadconvert import Create
-        >>> from leadconvert.closing import Request
-        >>> one = Request(lead_id="L-7", targets=(Create("deal"), Create("contact")), carry={})
-        >>> two = Request(lead_id="L-7", targets=(Create("contact"), Create("deal")), carry={})
-        >>> one.fingerprint == two.fingerprint
-        True
-    """
-
-    lead_id: str
-    targets: tuple[Create, ...]
-    carry: Carry
-    key: str | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """Stands for the request: never for who asked, when, or what was found."""
-        targets = sorted(self.targets, key=lambda target: target.kind)  # stable: order of a kind
-        asked = [(target.kind, target.id, target.values) for target in targets]
-        return digest(("convert", self.lead_id, asked, self.carry))
+__all__ = ["Closing", "referring"]
 
 
 @attrs.frozen(kw_only=True)
 class Closing:
-    """Closes one lead into its targets.
+    """Closes one lead into its targets, or leaves it open where the request says so.
+
+    *values* are those of the lead that were filled on the way; *rule* is the automation rule that
+    acts, if one does.
 
     Example:
         >>> from datetime import UTC, datetime
-        >>> from leadconvert import Actor, Create, Deal, Draft, Lead, Ref, presets
-        >>> from leadconvert.closing import Closing, Request
+        >>> from leadconvert import Actor, Create, Deal, Draft, Lead, Ref, Request, presets
+        >>> from leadconvert.closing import Closing
         >>> made, deal = Ref("deal", "D-5", True), Deal(id="D-5")
         >>> closing = Closing(
         ...     lead=Lead(id="L-7", stage="NEW"), rules=presets.bitrix24(), actor=Actor("u-1"),
@@ -73,26 +52,36 @@ class Closing:
     drafts: Iterable[Draft]
     rows: tuple[Row, ...]
     request: Request
+    values: Mapping[str, object] = attrs.field(factory=FrozenMap)
+    reason: str | None = None
+    rule: AutomationRule | None = None
 
     def result(self) -> ConversionResult:
-        """Return the result: the lead in its success stage, and the changes that make it so."""
+        """Return the result: the lead as it will be, and the changes that make it so."""
+        rule = None if self.rule is None else self.rule.id
         conversion = Conversion(
             id=f"{self.lead.id}.{len(self.lead.conversions) + 1}",
             at=self.at,
             actor_id=self.actor.id,
             targets=self.records,
             rules=self.rules.digest,
+            closing=self.request.closing,
+            rule=rule,
         )
-        success = self.rules.lead_pipeline.in_role(StageRole.SUCCESS)[0]
-        moved = StageChange(
-            from_stage=self.lead.stage, to_stage=success.id, at=self.at, actor_id=self.actor.id
-        )
-        lead = attrs.evolve(
-            self.lead,
-            stage=success.id,
-            stage_history=[*self.lead.stage_history, moved],
-            conversions=[*self.lead.conversions, conversion],
-        )
+        written: dict[str, object] = dict(self.values)
+        if self.request.closing:
+            success = self.rules.lead_pipeline.in_role(StageRole.SUCCESS)[0]
+            moved = StageChange(
+                from_stage=self.lead.stage,
+                to_stage=success.id,
+                at=self.at,
+                actor_id=self.actor.id,
+                reason=self.reason,
+                rule=rule,
+            )
+            written |= {"stage": success.id, "stage_history": (*self.lead.stage_history, moved)}
+        written["conversions"] = (*self.lead.conversions, conversion)
+        lead = changed(self.lead, written)
         outcomes = tuple(
             TargetOutcome(ref=ref, action="created", record=record)
             for ref, record in self.records.items()
@@ -101,21 +90,18 @@ class Closing:
             lead=lead,
             outcomes=outcomes,
             conversion=conversion,
-            changes=self._changes(lead, conversion),
+            changes=self._changes(conversion, written),
             rows=self.rows,
         )
 
-    def _changes(self, lead: Lead, conversion: Conversion) -> ChangeSet:
-        lead_ref = Ref(self.rules.lead.id, lead.id)
+    def _changes(self, conversion: Conversion, written: Mapping[str, object]) -> ChangeSet:
+        lead, lead_ref = self.lead, Ref(self.rules.lead.id, self.lead.id)
         changes: list[Change] = [Insert(draft.ref, self._written(draft)) for draft in self.drafts]
-        written = {
-            "stage": lead.stage,
-            "stage_history": lead.stage_history,
-            "conversions": lead.conversions,
-        }
-        changes.append(Update(lead_ref, lead.revision, written))
+        changes.append(Update(lead_ref, lead.revision, referring(self.rules.lead, written)))
         events = [self._event("record.created", ref, {"lead": lead_ref}) for ref in self.records]
-        facts = {"conversion": conversion.id, "targets": conversion.targets}
+        facts: dict[str, object] = {"conversion": conversion.id, "targets": conversion.targets}
+        if self.rule is not None:
+            facts |= {"rule": self.rule.id, "close_activities": self.rule.close_activities}
         events.append(self._event("lead.converted", lead_ref, facts))
         fingerprint = self.request.fingerprint
         history = len(self.lead.conversions) + len(self.lead.stage_history)
@@ -131,15 +117,31 @@ class Closing:
 
     def _written(self, draft: Draft) -> dict[str, object]:
         """Return a draft's values with a ref wherever a record is referred to."""
-        members = next(kind.members for kind in self.rules.kinds if kind.id == draft.ref.kind)
-        return {
-            name: self._referring(members[name].to, value) for name, value in draft.values.items()
-        }
+        kind = next(kind for kind in self.rules.kinds if kind.id == draft.ref.kind)
+        return referring(kind, draft.values, self.records.keys())
 
-    def _referring(self, to: str | None, value: object) -> object:
-        if to is None or value is None:
-            return value
+
+def referring(
+    kind: Kind, values: Mapping[str, object], made: AbstractSet[Ref] = frozenset()
+) -> dict[str, object]:
+    """Return *values* of a record of *kind* with a ref wherever a record is referred to.
+
+    Example:
+        >>> from leadconvert.closing import referring
+        >>> from leadconvert.fields import DEAL
+        >>> referring(DEAL, {"title": "Engine", "company_id": "CO-9"})["company_id"]
+        Ref(kind='company', id='CO-9', provisional=False)
+    """
+
+    def ref_of(to: str, value: object) -> object:
         if isinstance(value, tuple):
-            return tuple(self._referring(to, item) for item in value)
-        made = Ref(to, str(value), provisional=True)
-        return made if made in self.records else Ref(to, str(value))
+            return tuple(ref_of(to, item) for item in value)
+        ref = Ref(to, str(value), provisional=True)
+        return ref if ref in made else Ref(to, str(value))
+
+    found = dict(values)
+    for name, value in values.items():
+        to = kind.members[name].to if name in kind.members else None
+        if to is not None and value is not None:
+            found[name] = ref_of(to, value)
+    return found

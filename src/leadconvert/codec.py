@@ -323,8 +323,10 @@ class Codec:
         name = type(error).__name__
         if _ERRORS.get(name) is not type(error):
             raise TypeError(f"a {name} is no error of the library, so nobody could read it back")
-        lead = {"lead_id": error.lead_id} if isinstance(error, ConversionError) else {}
-        return {"error": name, **lead, "problems": self._converter.unstructure(error.problems)}
+        whose: dict[str, object] = {}
+        if isinstance(error, ConversionError):
+            whose = {"lead_id": error.lead_id, "kind": error.kind}
+        return {"error": name, **whose, "problems": self._converter.unstructure(error.problems)}
 
     def _read_error(self, data: object, cls: type[LeadConvertError]) -> LeadConvertError:
         items = an_object(data)
@@ -333,7 +335,7 @@ class Codec:
             raise ValueError(f"'error' names no {cls.__name__}")
         if issubclass(found, ConversionError):
             refused = self._converter.structure(items, _Refused)
-            return found(refused.lead_id, refused.problems)
+            return found(refused.lead_id, refused.problems, refused.kind)
         return found(self._converter.structure(items, _Mistaken).problems)
 
     def _read_custom(self, data: object) -> FrozenMap[object]:
@@ -388,6 +390,7 @@ class _Refused(_Mistaken):
     """What is written of a `ConversionError`."""
 
     lead_id: str
+    kind: str = "lead"
 
 
 def _tag_of(data: object) -> str | None:

@@ -1,21 +1,25 @@
 """Converting: one lead, refused with a typed error or decided whole, and many, each on its own."""
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final
 
 import attrs
 
 from leadconvert.access import Actor, Authorizer
-from leadconvert.carrying import Carry
+from leadconvert.choosing import Choices
 from leadconvert.errors import ConversionError
 from leadconvert.planning import plan
 from leadconvert.records import Lead
 from leadconvert.results import ConversionResult
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Known, Target, targets_of
+from leadconvert.targets import Carry, Known, Target, targets_of
 
 
-__all__ = ["Converted", "Rejected", "convert", "convert_many"]
+__all__ = ["Converted", "Rejected", "can_convert", "convert", "convert_many"]
+
+#: What is open to an actor does not depend on when it would be done.
+_ANY_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def convert(  # noqa: PLR0913 - as plan()
@@ -29,6 +33,9 @@ def convert(  # noqa: PLR0913 - as plan()
     carry: Carry | None = None,
     key: str | None = None,
     authorizer: Authorizer | None = None,
+    values: Mapping[str, object] | None = None,
+    closing: bool = True,
+    reason: str | None = None,
 ) -> ConversionResult:
     """Decide the conversion of *lead*, or refuse it; change nothing. It is ``plan(...).result()``.
 
@@ -61,6 +68,9 @@ def convert(  # noqa: PLR0913 - as plan()
         carry=carry,
         key=key,
         authorizer=authorizer,
+        values=values,
+        closing=closing,
+        reason=reason,
     ).result()
 
 
@@ -154,3 +164,38 @@ def convert_many(  # noqa: PLR0913 - as plan()
                 yield Converted(result)
 
     return each()
+
+
+def can_convert(  # noqa: PLR0913 - as plan()
+    lead: Lead,
+    actor: Actor,
+    rules: ConversionRules,
+    *,
+    known: Known | None = None,
+    authorizer: Authorizer | None = None,
+    closing: bool = True,
+) -> Choices:
+    """Return what *actor* may convert *lead* into, or the reasons why it is nothing.
+
+    It is the answer of `plan` to no targets at all: what is asked about is access and the lead's
+    stage, not what is missing, as that can still be filled. The arguments are those of `plan`.
+
+    Example:
+        >>> from leadconvert import Actor, Lead, can_convert, presets
+        >>> lead = Lead(id="L-7", stage="JUNK")
+        >>> choices = can_convert(lead, Actor("u-1", roles=["admin"]), presets.bitrix24())
+        >>> bool(choices), choices.problems[0].message
+        (False, "the lead stands in the failure stage 'JUNK'")
+    """
+    looked = plan(
+        lead,
+        (),
+        rules=rules,
+        actor=actor,
+        at=_ANY_MOMENT,
+        known=known,
+        authorizer=authorizer,
+        closing=closing,
+    )
+    assert looked.choices is not None  # noqa: S101 - a plan without targets has them
+    return looked.choices

@@ -158,7 +158,8 @@ class DefinitionError(LeadConvertError):
 class ConversionError(LeadConvertError):
     """This lead cannot be converted as asked; nothing was decided to be written.
 
-    `problems` holds everything the actor may know, not only what decided the class.
+    `problems` holds everything the actor may know, not only what decided the class. Where a record
+    of another *kind* cannot be moved as asked, `lead_id` is its id.
 
     Example:
         >>> from leadconvert.errors import Cause, Problem, TargetsRequiredError
@@ -170,13 +171,14 @@ class ConversionError(LeadConvertError):
         lead L-7: nothing to convert into was chosen (choose among deal)
     """
 
-    def __init__(self, lead_id: str, problems: Iterable[Problem]) -> None:
+    def __init__(self, lead_id: str, problems: Iterable[Problem], kind: str = "lead") -> None:
         self.lead_id: str = lead_id
         self.problems: tuple[Problem, ...] = tuple(problems)
-        super().__init__(self.lead_id, self.problems)
+        self.kind: str = kind
+        super().__init__(self.lead_id, self.problems, self.kind)
 
     def __str__(self) -> str:
-        return f"lead {self.lead_id}: " + "; ".join(map(str, self.problems))
+        return f"{self.kind} {self.lead_id}: " + "; ".join(map(str, self.problems))
 
 
 class AccessDeniedError(ConversionError):
@@ -331,7 +333,7 @@ _CLASS_OF: dict[Cause, type[ConversionError]] = {
 }
 
 
-def refusal(lead_id: str, problems: Iterable[Problem]) -> ConversionError:
+def refusal(lead_id: str, problems: Iterable[Problem], kind: str = "lead") -> ConversionError:
     """Return the error that *problems* amount to: the first of their causes decides its class.
 
     Example:
@@ -344,7 +346,7 @@ def refusal(lead_id: str, problems: Iterable[Problem]) -> ConversionError:
     found = tuple(problems)
     causes = {problem.cause for problem in found}
     gravest = next(cause for cause in Cause if cause in causes)
-    return _CLASS_OF[gravest](lead_id, found)
+    return _CLASS_OF[gravest](lead_id, found, kind)
 
 
 def mistake(code: str, place: str, **params: object) -> Problem:

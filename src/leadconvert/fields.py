@@ -303,9 +303,9 @@ class Kind:
 
     With a class, *fields* refine its attributes and *custom* adds fields that are data. Without one
     the records are `GenericRecord`s and every field is data. *any_of* lists groups of fields of
-    which at least one must be filled. *owner*, *opened* (to everyone), *pipeline* and *stage* name
-    the fields that play these parts; *converted_from* the multiple reference that points back at
-    leads.
+    which at least one must be filled. *name* (by which people know a record), *owner*, *opened*
+    (to everyone), *pipeline* and *stage* name the fields that play these parts; *converted_from*
+    the multiple reference that points back at leads.
 
     Raises:
         leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).
@@ -328,6 +328,7 @@ class Kind:
     label: str = attrs.field(
         default=attrs.Factory(lambda self: _readable(self.id), takes_self=True), kw_only=True
     )
+    name: str | None = attrs.field(default=None, kw_only=True)
     owner: str | None = attrs.field(default=None, kw_only=True)
     opened: str | None = attrs.field(default=None, kw_only=True)
     pipeline: str | None = attrs.field(default=None, kw_only=True)
@@ -359,6 +360,7 @@ class Kind:
             if field is None and self._needs(name)
         )
         parts = (
+            self.name,
             self.owner,
             self.opened,
             self.pipeline,
@@ -497,6 +499,7 @@ LEAD: Final = Kind(
     "lead",
     Lead,
     fields=[*_CHANNELS, _CONTACT_IDS, _COMPANY_ID, _AMOUNT],
+    name="title",
     owner="owner_id",
     opened="opened",
     stage="stage",
@@ -508,6 +511,7 @@ CONTACT: Final = Kind(
     Contact,
     fields=[*_CHANNELS, _COMPANY_ID, _BACK],
     any_of=[("last_name", "first_name")],
+    name="last_name",
     owner="owner_id",
     opened="opened",
 )
@@ -516,6 +520,7 @@ COMPANY: Final = Kind(
     "company",
     Company,
     fields=[*_CHANNELS, Field("name", FieldType.TEXT, required=True), _BACK],
+    name="name",
     owner="owner_id",
     opened="opened",
 )
@@ -530,6 +535,7 @@ DEAL: Final = Kind(
         _COMPANY_ID,
         _BACK,
     ],
+    name="title",
     owner="owner_id",
     opened="opened",
     pipeline="pipeline",

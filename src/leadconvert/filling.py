@@ -57,6 +57,8 @@ class Filler:
     sight: Sight = attrs.field(factory=Sight)
     lead_sight: Sight = attrs.field(factory=Sight)
     values: dict[str, object] = attrs.field(factory=dict, init=False)
+    #: The pipeline and stage it is put into, if there are any and they are right.
+    pipeline: Pipeline | None = attrs.field(default=None, init=False)
     rows: list[Row] = attrs.field(factory=list, init=False)
     problems: list[Problem] = attrs.field(factory=list, init=False)
 
@@ -139,6 +141,8 @@ class Filler:
         elif stage not in stages:
             facts = {"pipeline": pipeline.id, "stages": stages, **did_you_mean(str(stage), stages)}
             self.refuse("unknown_target_stage", stage_field, facts)
+            return
+        self.pipeline = pipeline
 
     def _default(self, field: str | None, value: str) -> None:
         if field is not None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
-from leadconvert.carrying import Carry
 from leadconvert.mapping import FieldMapping
 from leadconvert.records import Lead
 from leadconvert.results import Outcome, Row
 from leadconvert.rules import ConversionRules
+from leadconvert.targets import Carry
 from leadconvert.values import is_empty
 
 

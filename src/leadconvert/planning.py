@@ -7,29 +7,38 @@ changes. This file is the specification of a conversion; whatever else converts 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 import attrs
 
 from leadconvert.access import AccessRequest, Action, Actor, Authorizer
 from leadconvert.asking import form_fields, missing
-from leadconvert.carrying import Carry, Carrying, mapped, question_about
-from leadconvert.closing import Closing, Request
+from leadconvert.automation import AutomationRule
+from leadconvert.carrying import Carrying, mapped, question_about
+from leadconvert.choosing import Choices, choose
+from leadconvert.closing import Closing
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Kind
 from leadconvert.filling import Filler
 from leadconvert.leftovers import leftovers
+from leadconvert.linking import Links, there
+from leadconvert.moving import Step
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft, FormField, Plan, Question
-from leadconvert.records import Lead, Record
+from leadconvert.records import Lead, Record, changed
 from leadconvert.results import ConversionResult, Row
-from leadconvert.rights import Answers, Rights, rights_on_lead
+from leadconvert.rights import Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Create, Known, Target, targets_of
-from leadconvert.values import Ref, aware
-from leadconvert.wanting import ids_in
+from leadconvert.targets import Carry, Create, Known, Request, Target, targets_of
+from leadconvert.values import FrozenMap, Ref, aware
 
 
 __all__ = ["plan"]
+
+#: What no choice of targets can remedy.
+_OF_THE_LEAD: Final = frozenset({Cause.ALREADY_CONVERTED, Cause.STAGE})
+#: Of more kinds than these the combinations, which double with each, are not listed in a problem.
+_LISTED: Final = 8
 
 
 def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but two are named
@@ -43,6 +52,10 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     carry: Carry | None = None,
     key: str | None = None,
     authorizer: Authorizer | None = None,
+    values: Mapping[str, object] | None = None,
+    closing: bool = True,
+    reason: str | None = None,
+    rule: AutomationRule | None = None,
 ) -> Plan:
     """Decide what converting *lead* would do, and change nothing.
 
@@ -62,6 +75,10 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
             "UF_D"}}``; an empty answer leaves it behind.
         key: what makes a retry harmless; derived from the lead, the length of its history and the
             request unless given.
+        values: fields of the lead itself that are filled on the way; what maps them finds them.
+        closing: False leaves the lead open, in the stage where it stands.
+        reason: why, in the actor's words; the lead's history keeps it.
+        rule: the automation rule on whose behalf this is decided.
         authorizer: who decides about access instead of the rules' policy: an engine of your own, or
             a policy over an organisation.
 
@@ -84,19 +101,13 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     for name, value, cls in (
         ("lead", lead, Lead),
         ("rules", rules, ConversionRules),
-        ("actor", actor, Actor),
         ("known", known, Known),
     ):
         if not isinstance(value, cls):
             raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
-    if authorizer is not None and known.decisions is not None:
-        raise TypeError("give authorizer= or decisions in known=, not both")
     for answer in (carry or {}).values():
         if not isinstance(answer, Mapping):
             raise TypeError("carry= maps a lead field to {kind: target field}")
-    decides: Authorizer = rules.policy if authorizer is None else authorizer
-    if known.decisions is not None:
-        decides = Answers(known.decisions)
     planner = _Planner(
         lead=lead,
         targets=targets_of(into),
@@ -106,7 +117,11 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         known=known,
         carry=carry or {},
         key=key,
-        rights=Rights(actor=actor, authorizer=decides, rules=rules),
+        rights=Rights.of(actor, rules, known.decisions, authorizer),
+        values=FrozenMap(values or {}),
+        closing=closing,
+        reason=reason,
+        rule=rule,
     )
     return planner.plan()
 
@@ -122,6 +137,10 @@ class _Planner:
     carry: Carry
     key: str | None
     rights: Rights
+    values: FrozenMap[object]
+    closing: bool
+    reason: str | None
+    rule: AutomationRule | None
 
     problems: list[Problem] = attrs.field(factory=list, init=False)
     withheld: list[Problem] = attrs.field(factory=list, init=False)
@@ -131,6 +150,8 @@ class _Planner:
     drafts: list[Draft] = attrs.field(factory=list, init=False)
     records: dict[Ref, Record] = attrs.field(factory=dict, init=False)
     refs: dict[int, Ref] = attrs.field(factory=dict, init=False)
+    choices: Choices | None = attrs.field(default=None, init=False)
+    filled: dict[str, object] = attrs.field(factory=dict, init=False)
     kinds: dict[str, Kind] = attrs.field(init=False)
 
     @kinds.default
@@ -139,16 +160,16 @@ class _Planner:
 
     def plan(self) -> Plan:
         self.who_may_convert()
-        self.is_the_lead_ready()
-        there = self.what_is_there_already()
-        self.what_is_asked_for(there)
+        known = self.what_is_there_already()
+        self.is_the_lead_ready(known)
+        self.what_is_asked_for(known)
         carrying = Carrying(
             lead=self.lead, rules=self.rules, carry=self.carry, sight=self.rights.sight
         )
         carrying.read()
         self.problems += carrying.problems
         for index in sorted(self.refs, key=self._place_in_order):
-            self.what_a_target_gets(index, there, carrying)
+            self.what_a_target_gets(index, known, carrying)
         self.what_reaches_nothing()
         told = self.what_the_actor_may_know()
         return Plan(
@@ -156,17 +177,23 @@ class _Planner:
             problems=told,
             withheld=tuple(self.withheld),
             targets=tuple(self.drafts),
-            form=tuple(sorted(self.form, key=lambda field: field.target)),
+            form=tuple(sorted(self.form, key=_place)),
             questions=tuple(self.questions),
             rows=tuple(self.rows),
-            required_access=self._open_questions(),
+            required_access=self.rights.open_questions,
             unseen=self.rights.sight(self.rules.lead).hidden,
+            choices=self.choices,
             conversion=None if told else self.what_changes(),
         )
 
     def what_changes(self) -> ConversionResult:
         request = Request(
-            lead_id=self.lead.id, targets=self.targets, carry=self.carry, key=self.key
+            lead_id=self.lead.id,
+            targets=self.targets,
+            carry=self.carry,
+            values=self.values,
+            closing=self.closing,
+            key=self.key,
         )
         return Closing(
             lead=self.lead,
@@ -177,12 +204,15 @@ class _Planner:
             drafts=self.drafts,
             rows=tuple(self.rows),
             request=request,
+            values=self.filled,
+            reason=self.reason,
+            rule=self.rule,
         ).result()
 
     # -- who may ----------------------------------------------------------------------------------
 
     def who_may_convert(self) -> None:
-        for request in rights_on_lead(self.lead, self.rules):
+        for request in rights_on_lead(self.lead, self.rules, closing=self.closing):
             self._require(request, Cause.LEAD_ACCESS)
 
     def _require(self, request: AccessRequest, cause: Cause, target: int | None = None) -> bool:
@@ -190,13 +220,6 @@ class _Planner:
         if denial is not None:
             self.problems.append(denial)
         return denial is None
-
-    def _open_questions(self) -> tuple[AccessRequest, ...]:
-        """Return what was asked; of what a remote engine answers, what it has not answered yet."""
-        asked = self.rights.asked.items()
-        if self.known.decisions is None:
-            return tuple(request for request, _ in asked)
-        return tuple(request for request, answer in asked if answer.code == "not_answered")
 
     def _problem(  # noqa: PLR0913 - the parts of a problem
         self,
@@ -230,45 +253,50 @@ class _Planner:
             (told if may_know else self.withheld).append(one)
         if lead_denied:
             self.form, self.questions = [], []
-        return tuple(sorted(told, key=lambda one: -1 if one.target is None else one.target))
+        return tuple(sorted(told, key=_place))
 
     # -- is the lead ready ------------------------------------------------------------------------
 
-    def is_the_lead_ready(self) -> None:
+    def is_the_lead_ready(self, known: Mapping[Ref, Record]) -> None:
         pipeline, kind = self.rules.lead_pipeline, self.rules.lead
-        stage = pipeline.stage(self.lead.stage)
-        closing = [made for made in self.lead.conversions if made.closing]
-        if closing:
-            became = [str(target) for made in closing for target in made.targets]
-            facts: dict[str, object] = {"became": became}
-            self._problem(Cause.ALREADY_CONVERTED, "converted", kind=kind.id, params=facts)
-        elif stage is None:
-            hint = did_you_mean(self.lead.stage, [stage.id for stage in pipeline.stages])
-            facts = {"stage": self.lead.stage, "pipeline": pipeline.id, **hint}
-            self._problem(Cause.STAGE, "unknown_stage", kind=kind.id, params=facts)
-        elif stage.role is StageRole.SUCCESS:
-            facts = {"stage": stage.id}
+        success = pipeline.in_role(StageRole.SUCCESS)[0].id
+        facts: dict[str, object] = {"stage": self.lead.stage}
+        closed = [made for made in self.lead.conversions if made.closing]
+        if closed:
+            became = [str(target) for made in closed for target in made.targets]
+            # in the wrong stage or not, it is never converted twice
+            code = "converted" if self.lead.stage == success else "stage_disagrees"
+            facts |= {"became": became, "success": success}
+            self._problem(Cause.ALREADY_CONVERTED, code, kind=kind.id, params=facts)
+        elif self.lead.stage == success:
             self._problem(Cause.ALREADY_CONVERTED, "in_success_stage", kind=kind.id, params=facts)
-        elif stage.role is StageRole.FAILURE:
-            facts = {"stage": stage.id}
-            self._problem(Cause.STAGE, "in_failure_stage", kind=kind.id, params=facts)
+        else:
+            step = Step(
+                kind=kind,
+                pipeline=pipeline,
+                record=self.lead,
+                to=success,
+                goes=self.closing,
+                values=self.values,
+                links=Links(rights=self.rights, there=known),
+            )
+            step.take()
+            self.problems += step.problems
+            self.form += step.form
+            self.filled = step.accepted
+            self.lead = changed(self.lead, step.accepted)
 
     # -- what is there already --------------------------------------------------------------------
 
     def what_is_there_already(self) -> dict[Ref, Record]:
-        there: dict[Ref, Record] = {Ref(self.rules.lead.id, self.lead.id): self.lead}
-        for record in self.known.records:
-            kind = self.rules.kind_of(record)
-            if kind is not None:
-                there[Ref(kind.id, record.id)] = record
-        return there
+        return there(self.rules, [self.lead, *self.known.records])
 
     # -- what is asked for ------------------------------------------------------------------------
 
-    def what_is_asked_for(self, there: Mapping[Ref, Record]) -> None:
+    def what_is_asked_for(self, known: Mapping[Ref, Record]) -> None:
         kinds = sorted(self.rules.order)
         if not self.targets:
-            self._problem(Cause.TARGETS_REQUIRED, "no_targets", params={"kinds": kinds})
+            self.what_is_open()
         count: Counter[str] = Counter()
         number = len(self.lead.conversions) + 1
         for index, target in enumerate(self.targets):
@@ -279,19 +307,40 @@ class _Planner:
             count[target.kind] += 1
             derived = f"{self.lead.id}.{number}.{target.kind}.{count[target.kind]}"
             ref = Ref(target.kind, target.id or derived, provisional=True)
-            if ref in self.refs.values() or self._is_there(ref, there):
+            taken = attrs.evolve(ref, provisional=False)
+            if ref in self.refs.values() or self._links(known).readable(taken) is not None:
                 facts = {"id": ref.id}
                 self._problem(
                     Cause.INVALID_TARGET, "duplicate_id", target=index, kind=ref.kind, params=facts
                 )
             self.refs[index] = ref
 
-    def _is_there(self, ref: Ref, there: Mapping[Ref, Record]) -> bool:
-        """Whether a record has that id; one not to be read is told as one not there."""
-        record = there.get(attrs.evolve(ref, provisional=False))
-        if record is None:
-            return False
-        return self.rights.may(self.rights.with_record(self.kinds[ref.kind], record, Action.READ))
+    def what_is_open(self) -> None:
+        """Say what the actor may choose, where nothing was chosen."""
+        denied = tuple(one for one in self.problems if one.cause is Cause.LEAD_ACCESS)
+        of_lead = denied or tuple(one for one in self.problems if one.cause in _OF_THE_LEAD)
+        if of_lead:
+            self.choices = Choices(lead_id=self.lead.id, problems=of_lead)
+        else:
+            self.choices = choose(self.lead, self.rules, self._denials)
+        kinds = self.choices.kinds
+        if kinds or of_lead:
+            facts: dict[str, object] = {"kinds": sorted(kinds or self.rules.order)}
+            if len(self.choices.offered) <= _LISTED:
+                facts["combinations"] = tuple(self.choices.combinations())
+            self._problem(Cause.TARGETS_REQUIRED, "no_targets", params=facts)
+        else:
+            facts = {"actor": self.actor.id, "kinds": sorted(self.rules.order)}
+            self._problem(Cause.TARGETS_REQUIRED, "nothing_open", params=facts)
+
+    def _denials(self, kind: str, made: Iterable[str]) -> list[Problem]:
+        """Return what is denied of a new record of *kind* if others are made along with it."""
+        looked = attrs.evolve(self, targets=targets_of([kind, *made])).plan()
+        denied = (one for one in looked.problems if one.cause is Cause.TARGET_ACCESS)
+        return [one for one in denied if one.target == 0]
+
+    def _links(self, known: Mapping[Ref, Record]) -> Links:
+        return Links(rights=self.rights, there=known, made=frozenset(self.refs.values()))
 
     def _place_in_order(self, index: int) -> tuple[int, int]:
         return self.rules.order.index(self.refs[index].kind), index
@@ -305,7 +354,7 @@ class _Planner:
     def what_a_target_gets(
         self,
         index: int,
-        there: Mapping[Ref, Record],
+        known: Mapping[Ref, Record],
         carrying: Carrying,
     ) -> None:
         ref = self.refs[index]
@@ -333,13 +382,9 @@ class _Planner:
         before = len(self.problems)
         allowed = self._may_create(index, kind, filler.values)
         wrong = list(filler.problems)
-        for name, field in kind.references.items():
-            for id_ in ids_in(filler.values.get(name)):
-                linked = Ref(str(field.to), id_)
-                if self._is_unknown(linked, there):
-                    wrong.append(_unknown_record(index, kind, name, linked))
-                else:
-                    allowed &= self._may_link(index, linked, there)
+        for one in self._links(known).problems(kind, filler.values, Cause.TARGET_ACCESS, index):
+            (wrong if one.cause is Cause.INVALID else self.problems).append(one)
+            allowed &= one.cause is Cause.INVALID
         wrong += missing(filler)
         self._tell(filler, wrong)
         self.rows += filler.rows
@@ -385,26 +430,6 @@ class _Planner:
             allowed &= self._require(given, Cause.TARGET_ACCESS, index)
         return allowed
 
-    def _is_unknown(self, ref: Ref, there: Mapping[Ref, Record]) -> bool:
-        """Whether *ref* points at nothing; one not to be read is told as one not there."""
-        if attrs.evolve(ref, provisional=True) in self.refs.values():
-            return False
-        record, kind = there.get(ref), self._kind(ref)
-        if record is None or kind is None:
-            return True
-        return not self.rights.may(self.rights.with_record(kind, record, Action.READ))
-
-    def _may_link(self, index: int, ref: Ref, there: Mapping[Ref, Record]) -> bool:
-        """Whether the target may point at *ref*; what is made here may be pointed at."""
-        record, kind = there.get(ref), self._kind(ref)
-        if record is None or kind is None:
-            return True
-        request = self.rights.with_record(kind, record, Action.LINK)
-        return self._require(request, Cause.TARGET_ACCESS, index)
-
-    def _kind(self, ref: Ref) -> Kind | None:
-        return self.rules.lead if ref.kind == self.rules.lead.id else self.rules.kind(ref.kind)
-
     def _build(self, index: int, kind: Kind, ref: Ref, values: Mapping[str, object]) -> None:
         try:
             self.records[ref] = kind.build(ref.id, values)
@@ -429,12 +454,5 @@ class _Planner:
                 )
 
 
-def _unknown_record(index: int, kind: Kind, name: str, ref: Ref) -> Problem:
-    return Problem(
-        cause=Cause.INVALID,
-        code="unknown_record",
-        target=index,
-        kind=kind.id,
-        field=name,
-        params={"to": ref.kind},
-    )
+def _place(one: Problem | FormField) -> int:
+    return -1 if one.target is None else one.target

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from leadconvert.access import AccessRequest
+from leadconvert.choosing import Choices
 from leadconvert.errors import Cause, Problem, refusal
 from leadconvert.fields import FieldType, Option
 from leadconvert.records import Lead
@@ -59,8 +60,9 @@ class Draft:
 class FormField:
     """One field a person must fill or correct: where it belongs, what it takes, why it is asked.
 
-    *target* is the index in what was asked for; *value* what stands there so far; *sources* the
-    lead's fields that could have filled it; *why* the code of the problem that filling it remedies.
+    *target* is the index in what was asked for, or None for the record that is converted or moved;
+    *value* what stands there so far; *sources* the lead's fields that could have filled it; *why*
+    the code of the problem that filling it remedies.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -73,7 +75,7 @@ class FormField:
         [('deal', 'title', 'Title', ('title',))]
     """
 
-    target: int
+    target: int | None
     kind: str
     field: str
     label: str
@@ -194,6 +196,8 @@ class Plan:
     required_access: tuple[AccessRequest, ...]
     #: The lead's fields that the actor may not see.
     unseen: frozenset[str] = frozenset()
+    #: What is open to the actor, where no targets were asked for.
+    choices: Choices | None = None
     #: The result, if there are no problems; `result()` returns it or raises.
     conversion: ConversionResult | None = None
 

@@ -5,10 +5,10 @@ never looked into here. Moments say their time zone, days are dates, money is De
 holds the fields that exist as data only.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import attrs
 from attrs import validators
@@ -35,6 +35,7 @@ __all__ = [
     "Lead",
     "Record",
     "StageChange",
+    "changed",
 ]
 
 T = TypeVar("T")
@@ -129,7 +130,8 @@ def _told(self: object) -> str:
 class StageChange:
     """One step in the life of a record: from which stage to which, when, and by whom.
 
-    *at* is a moment with a time zone; *from_stage* is None for the first stage.
+    *at* is a moment with a time zone; *from_stage* is None for the first stage. *reason* is what
+    the actor said, *rule* the automation rule that acted, if one did.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -142,6 +144,8 @@ class StageChange:
     to_stage: str = attrs.field(validator=_text)
     at: datetime = attrs.field(converter=aware)
     actor_id: str | None = attrs.field(default=None, validator=_maybe_text)
+    reason: str | None = attrs.field(default=None, validator=_maybe_text)
+    rule: str | None = attrs.field(default=None, validator=_maybe_text)
 
 
 @attrs.frozen(kw_only=True)
@@ -149,7 +153,7 @@ class Conversion:
     """What a lead remembers of its conversion: who, when, into what, and by which rules.
 
     *rules* is the digest of the rules that decided. A *closing* conversion put the lead into its
-    success stage.
+    success stage. *rule* names the automation rule that acted, if one did.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -168,6 +172,7 @@ class Conversion:
     targets: tuple[Ref, ...] = attrs.field(converter=_refs)
     rules: str = attrs.field(validator=_text)
     closing: bool = True
+    rule: str | None = attrs.field(default=None, validator=_maybe_text)
 
 
 def _changes(values: Iterable[StageChange]) -> tuple[StageChange, ...]:
@@ -361,3 +366,24 @@ class GenericRecord:
         object.__setattr__(self, "custom", FrozenMap(self.custom))
 
     __repr__ = _told
+
+
+R = TypeVar("R", bound=Record)
+
+
+def changed(record: R, values: Mapping[str, object]) -> R:
+    """Return *record* with other *values*, by field id; what is no attribute of it is custom.
+
+    Example:
+        >>> from leadconvert import Lead
+        >>> from leadconvert.records import changed
+        >>> changed(Lead(id="L-7", stage="NEW"), {"title": "Engine", "UF_X": 1})
+        Lead(id='L-7', custom=['UF_X'], stage='NEW', title='Engine')
+    """
+    own = attributes(type(record))
+    standard = {own[name].alias or name: value for name, value in values.items() if name in own}
+    custom = {name: value for name, value in values.items() if name not in own}
+    if custom:
+        standard["custom"] = {**record.custom, **custom}
+    evolve = cast("Callable[..., R]", attrs.evolve)
+    return evolve(record, **standard)

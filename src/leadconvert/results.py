@@ -1,14 +1,14 @@
 """What a conversion gives back: the lead and its targets as they will be, and what became of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple, TypeVar, cast, overload
+from typing import NamedTuple, TypeVar, overload
 
 import attrs
 
 from leadconvert.changes import ChangeSet, Insert, Receipt, bind, plain
-from leadconvert.records import Company, Contact, Conversion, Deal, Lead, Record
-from leadconvert.values import Ref, attributes
+from leadconvert.records import Company, Contact, Conversion, Deal, Lead, Record, changed
+from leadconvert.values import Ref
 
 
 __all__ = ["ConversionResult", "Outcome", "Row", "TargetOutcome", "dropped"]
@@ -228,13 +228,18 @@ class ConversionResult:
             for outcome in self.outcomes
         ]
         lead_ref = self.changes.changes[-1].ref
-        targets = [ids.get(target, target) for target in self.conversion.targets]
-        conversion = attrs.evolve(self.conversion, targets=targets)
+        stored_lead = ids.get(lead_ref, lead_ref)
+        conversions = [
+            attrs.evolve(made, targets=[ids.get(target, target) for target in made.targets])
+            for made in self.lead.conversions
+        ]
         lead = attrs.evolve(
             self.lead,
-            revision=revisions.get(lead_ref, self.lead.revision),
-            conversions=[*self.lead.conversions[:-1], conversion],
+            id=stored_lead.id,
+            revision=revisions.get(stored_lead, self.lead.revision),
+            conversions=conversions,
         )
+        [conversion] = (made for made in conversions if made.id == self.conversion.id)
         return attrs.evolve(self, lead=lead, outcomes=tuple(outcomes), conversion=conversion)
 
     def __repr__(self) -> str:
@@ -249,20 +254,11 @@ def _rebound(
     ref: Ref,
     revisions: Mapping[Ref, str],
 ) -> Record:
-    own = attributes(type(record))
-    changed = {
+    moved = {
         name: plain(bound) for name, value in values.items() if (bound := bind(value, ids)) != value
     }
-    custom = {name: value for name, value in changed.items() if name not in own}
-    arguments = {own[name].alias or name: changed[name] for name in changed.keys() - custom.keys()}
-    evolve = cast("Callable[..., Record]", attrs.evolve)
-    return evolve(
-        record,
-        id=ref.id,
-        revision=revisions.get(ref, record.revision),
-        custom={**record.custom, **custom},
-        **arguments,
-    )
+    identity = {"id": ref.id, "revision": revisions.get(ref, record.revision)}
+    return changed(record, moved | identity)
 
 
 def dropped(rows: tuple[Row, ...]) -> tuple[Row, ...]:

@@ -1,6 +1,6 @@
 """What one actor may do and see in one decision: every question asked of whoever decides."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -100,7 +100,9 @@ def about(
     )
 
 
-def rights_on_lead(lead: Lead, rules: ConversionRules) -> tuple[AccessRequest, ...]:
+def rights_on_lead(
+    lead: Lead, rules: ConversionRules, *, closing: bool = True
+) -> tuple[AccessRequest, ...]:
     """Return what whoever converts a lead must be allowed to do with it.
 
     Example:
@@ -112,11 +114,12 @@ def rights_on_lead(lead: Lead, rules: ConversionRules) -> tuple[AccessRequest, .
     """
     kind = rules.lead
     asked = about(rules, kind, Action.READ, lambda name: kind.read(lead, name), lead.id)
-    success = rules.lead_pipeline.in_role(StageRole.SUCCESS)[0].id
     actions = (Action.READ, Action.UPDATE, Action.CONVERT)
+    success = rules.lead_pipeline.in_role(StageRole.SUCCESS)[0].id
+    moved = attrs.evolve(asked, action=Action.MOVE, to_stage=success)
     return (
         *(attrs.evolve(asked, action=action) for action in actions),
-        attrs.evolve(asked, action=Action.MOVE, to_stage=success),
+        *([moved] if closing else []),
     )
 
 
@@ -164,6 +167,45 @@ class Rights:
     rules: ConversionRules
     asked: dict[AccessRequest, Decision] = attrs.field(factory=dict, init=False)
     _sights: dict[str, Sight] = attrs.field(factory=dict, init=False)
+
+    @classmethod
+    def of(
+        cls,
+        actor: Actor,
+        rules: ConversionRules,
+        decisions: Iterable[Decision] | None,
+        authorizer: Authorizer | None,
+    ) -> "Rights":
+        """Return the rights of *actor*, as whoever decides sees them.
+
+        That is the *authorizer*, or the *decisions* it made before, or else the rules' policy.
+
+        Raises:
+            TypeError: *actor* is none, or both an authorizer and decisions are given.
+
+        Example:
+            >>> from leadconvert import Actor, presets
+            >>> from leadconvert.rights import Rights
+            >>> rules = presets.bitrix24()
+            >>> Rights.of(Actor("u-7"), rules, None, None).authorizer == rules.policy
+            True
+        """
+        if not isinstance(actor, Actor):
+            raise TypeError(f"actor is a Actor, not a {type(actor).__name__}")
+        if authorizer is not None and decisions is not None:
+            raise TypeError("give authorizer= or decisions in known=, not both")
+        decides: Authorizer = rules.policy if authorizer is None else authorizer
+        if decisions is not None:
+            decides = Answers(tuple(decisions))
+        return cls(actor=actor, authorizer=decides, rules=rules)
+
+    @property
+    def open_questions(self) -> tuple[AccessRequest, ...]:
+        """What was asked; of what a remote engine answers, what it has not answered yet."""
+        if isinstance(self.authorizer, Answers):
+            answers = self.asked.items()
+            return tuple(asked for asked, one in answers if one.code == "not_answered")
+        return tuple(self.asked)
 
     def with_record(self, kind: Kind, record: Record, action: Action) -> AccessRequest:
         """Return the question about *record* as it is stored.
@@ -243,7 +285,7 @@ class Rights:
             >>> rights = Rights(actor=Actor("u-7"), authorizer=rules.policy, rules=rules)
             >>> asked = AccessRequest(action="read", kind="deal")
             >>> print(rights.denial(asked, Cause.TARGET_ACCESS).remedy)
-            ask for a role that may (such as admin), or leave it out
+            ask for a role that may (such as admin, robot), or leave it out
         """
         decision = self.decide(request)
         if decision.allowed:

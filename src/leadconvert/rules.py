@@ -7,6 +7,7 @@ from typing import Final
 import attrs
 
 from leadconvert.access import ANY
+from leadconvert.automation import Automation, automation_mistakes
 from leadconvert.errors import (
     DefinitionError,
     Problem,
@@ -20,7 +21,7 @@ from leadconvert.mapping import TRANSFORMS, FieldMapping, Transform
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.policy import Policy, grant_mistakes
 from leadconvert.records import GenericRecord, Lead, Record
-from leadconvert.values import FrozenMap, digest, is_empty
+from leadconvert.values import FrozenMap, attributes, digest, is_empty
 
 
 __all__ = ["NEW", "ConversionRules", "CreateField", "Placement", "Spread"]
@@ -92,9 +93,10 @@ def _transforms(values: Mapping[str, Transform]) -> tuple[tuple[str, Transform],
 class ConversionRules:
     """The kinds, pipelines, mappings, policy and transforms of a CRM; attrs.evolve changes them.
 
-    *lead* is the kind of the leads, *kinds* are those one may convert into. *transforms* are your
-    own functions by name, beside ``first``, ``join``, ``lower``, ``strip`` and ``upper``; they
-    must be pure and stand in a module, so that rules can be pickled.
+    *lead* is the kind of the leads, *kinds* are those one may convert into. *automation* acts when
+    leads arrive and move. *transforms* are your own functions by name, beside ``first``, ``join``,
+    ``lower``, ``strip`` and ``upper``; they must be pure and stand in a module, so that rules can
+    be pickled.
 
     Raises:
         leadconvert.errors.DefinitionError: the parts contradict each other (all mistakes at once).
@@ -117,6 +119,9 @@ class ConversionRules:
     pipelines: tuple[Pipeline, ...] = attrs.field(converter=_pipelines)
     mappings: tuple[FieldMapping, ...] = attrs.field(default=(), converter=_mappings)
     policy: Policy = attrs.field(factory=Policy)
+    automation: Automation | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(Automation))
+    )
     transforms: tuple[tuple[str, Transform], ...] = attrs.field(
         factory=dict[str, Transform], converter=_transforms
     )
@@ -138,7 +143,8 @@ class ConversionRules:
         object.__setattr__(self, "_mappings_into", FrozenMap(into))
         order, _ = _ordered(self.kinds)
         object.__setattr__(self, "order", tuple(order))
-        parts = (self.lead, self.kinds, self.pipelines, self.mappings, self.policy, self.transforms)
+        own = (attribute.name for attribute in attributes(type(self)).values() if attribute.init)
+        parts = tuple(getattr(self, name) for name in own)
         object.__setattr__(self, "digest", digest(parts))
 
     def kind(self, id: str) -> Kind | None:  # noqa: A002
@@ -285,6 +291,11 @@ def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
     yield from _clashes(rules.mappings)
     kinds = (rules.lead, *rules.kinds)
     yield from grant_mistakes(rules.policy, kinds, rules.pipelines, rules.lead.id)
+    own = [pipeline for pipeline in rules.pipelines if pipeline.kind == rules.lead.id]
+    if rules.automation is not None and own:
+        yield from automation_mistakes(
+            rules.automation, rules.lead, rules.kinds, own[0], rules.policy
+        )
     for name, transform in rules.transforms:
         if name in TRANSFORMS:
             yield mistake("duplicate", "transforms", what="transform", name=name)
@@ -344,10 +355,12 @@ def _ordered(kinds: tuple[Kind, ...]) -> tuple[list[str], list[str]]:
 
 def _pipeline_mistakes(rules: ConversionRules) -> Iterator[Problem]:
     everything = (rules.lead, *rules.kinds)
-    ids = [kind.id for kind in everything]
+    by_id = {kind.id: kind for kind in everything}
     for pipeline in rules.pipelines:
-        if pipeline.kind not in ids:
-            yield unknown("kind", pipeline.kind, ids, f"pipeline {pipeline.id}")
+        if pipeline.kind in by_id:
+            yield from _required_mistakes(by_id[pipeline.kind], pipeline)
+        else:
+            yield unknown("kind", pipeline.kind, by_id, f"pipeline {pipeline.id}")
     for kind in everything:
         place = f"kind {kind.id}"
         own = rules.pipelines_of(kind.id)
@@ -365,6 +378,14 @@ def _pipeline_mistakes(rules: ConversionRules) -> Iterator[Problem]:
         count = len(pipeline.in_role(StageRole.SUCCESS))
         if count != 1:
             yield mistake("one_success", f"pipeline {pipeline.id}", count=count)
+
+
+def _required_mistakes(kind: Kind, pipeline: Pipeline) -> Iterator[Problem]:
+    for required in pipeline.required:
+        for name in required.fields:
+            if name not in kind.members:
+                place = f"pipeline {pipeline.id}"
+                yield unknown(f"field of {kind.id}", name, kind.members, place)
 
 
 def _mapping_mistakes(rules: ConversionRules, mapping: FieldMapping) -> Iterator[Problem]:

@@ -7,10 +7,13 @@ from attrs import validators
 
 from leadconvert.access import AccessRequest, Decision
 from leadconvert.records import Record
-from leadconvert.values import FrozenMap, Ref
+from leadconvert.values import FrozenMap, Ref, digest
 
 
-__all__ = ["Create", "Known", "Target", "Wanted", "targets_of"]
+__all__ = ["Carry", "Create", "Known", "Request", "Target", "Wanted", "targets_of"]
+
+#: Where a filled custom field of the lead goes: by lead field, by kind, the target field.
+Carry = Mapping[str, Mapping[str, str]]
 
 
 @attrs.frozen
@@ -70,6 +73,45 @@ def targets_of(into: Iterable[str | Target]) -> tuple[Create, ...]:
             raise TypeError(f"into= holds a {type(one).__name__}, which is no kind and no target")
         found.append(Create(one) if isinstance(one, str) else one)
     return tuple(found)
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """What was asked for, as plain data, the answers given so far included.
+
+    It makes the fingerprint of a change set, and its key unless one is given.
+
+    Example:
+        >>> from leadconvert import Create, Request
+        >>> one = Request(lead_id="L-7", targets=(Create("deal"), Create("contact")), carry={})
+        >>> two = Request(lead_id="L-7", targets=(Create("contact"), Create("deal")), carry={})
+        >>> one.fingerprint == two.fingerprint
+        True
+    """
+
+    lead_id: str
+    targets: tuple[Create, ...]
+    carry: Carry = attrs.field(factory=FrozenMap)
+    values: Mapping[str, object] = attrs.field(factory=FrozenMap, repr=False)
+    closing: bool = True
+    key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "carry", FrozenMap(self.carry))
+        object.__setattr__(self, "values", FrozenMap(self.values))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds chosen: plain data to remember, and to offer first another time."""
+        return tuple(dict.fromkeys(target.kind for target in self.targets))
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for the request: never for who asked, when, or what was found."""
+        targets = sorted(self.targets, key=lambda target: target.kind)  # stable: order of a kind
+        asked = [(target.kind, target.id, target.values) for target in targets]
+        given = (self.carry, self.values, self.closing)
+        return digest(("convert", self.lead_id, asked, *given))
 
 
 def _records(values: Iterable[Record]) -> tuple[Record, ...]:

@@ -21,6 +21,7 @@ __all__ = [
     "canonical",
     "digest",
     "freeze",
+    "ids_in",
     "is_empty",
     "money",
     "texts",
@@ -279,6 +280,18 @@ def is_empty(value: object) -> bool:  # noqa: PLR0911 - one line per type is the
             return all(map(is_empty, attrs.astuple(value)))
         case _:
             return False
+
+
+def ids_in(value: object) -> tuple[str, ...]:
+    """Return the ids in the value of a reference: none, one or several.
+
+    Example:
+        >>> from leadconvert.values import ids_in
+        >>> ids_in("C-3"), ids_in(("C-3", "C-4")), ids_in(None)
+        (('C-3',), ('C-3', 'C-4'), ())
+    """
+    items = value if isinstance(value, tuple) else (value,)
+    return tuple(item for item in items if isinstance(item, str) and not is_empty(item))
 
 
 def canonical(value: object) -> bytes:

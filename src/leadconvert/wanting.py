@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 
 from leadconvert.access import AccessRequest, Action
-from leadconvert.carrying import Carry, Carrying, mapped
+from leadconvert.carrying import Carrying, mapped
 from leadconvert.records import Lead
 from leadconvert.rights import rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Target, Wanted, targets_of
-from leadconvert.values import Ref, is_empty
+from leadconvert.targets import Carry, Target, Wanted, targets_of
+from leadconvert.values import Ref, ids_in
 
 
-__all__ = ["ids_in", "wanted"]
+__all__ = ["wanted"]
 
 
 def wanted(
@@ -52,15 +52,3 @@ def wanted(
         AccessRequest(action=Action.READ, kind=ref.kind, id=ref.id) for ref in refs if ref != own
     ]
     return Wanted(refs=tuple(refs), access=(*rights_on_lead(lead, rules), *reading))
-
-
-def ids_in(value: object) -> tuple[str, ...]:
-    """Return the ids in the value of a reference: none, one or several.
-
-    Example:
-        >>> from leadconvert.wanting import ids_in
-        >>> ids_in("C-3"), ids_in(("C-3", "C-4")), ids_in(None)
-        (('C-3',), ('C-3', 'C-4'), ())
-    """
-    items = value if isinstance(value, tuple) else (value,)
-    return tuple(item for item in items if isinstance(item, str) and not is_empty(item))

@@ -50,12 +50,38 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "the lead stands in the failure stage {stage!r}",
         "move it back to a stage in process first",
     ),
+    "stage_disagrees": (
+        "the lead was converted into {became}, yet stands in {stage!r} instead of {success!r}",
+        "put it into that stage, or take the conversion back",
+    ),
+    "already_there": ("the {kind} stands in {to!r} already", "there is nothing to do"),
+    "leaves_success": (
+        "the {kind} stands in the success stage {stage!r}",
+        "reopen it instead of moving it",
+    ),
+    "not_listed": (
+        "from {stage!r} a {kind} moves to {listed} alone, not to {to!r}",
+        "choose one of those, or add the stage to the list",
+    ),
+    "backwards": (
+        "pipeline {pipeline!r} moves forward only, not from {stage!r} back to {to!r}",
+        "list the move in the stage, or leave it",
+    ),
+    "no_stages_here": ("records of kind {kind} have no stages", "move something else"),
+    "no_conversion_there": (
+        "moving to {to!r} converts nothing, so there is nothing to convert into",
+        "leave the targets out, or move to the success stage {success!r}",
+    ),
     "unknown_stage": (
         "the lead stands in {stage!r}, which pipeline {pipeline!r} does not have{hint}",
         "correct the stage, or add it to the rules",
     ),
     # targets
     "no_targets": ("nothing to convert into was chosen", "choose among {kinds}"),
+    "nothing_open": (
+        "nothing to convert into was chosen, and {actor} may make nothing of it",
+        "ask for a role that may make one of {kinds}",
+    ),
     "unknown_kind": ("there is no kind {wanted!r} to convert into{hint}", "choose among {kinds}"),
     "duplicate_id": (
         "two records of kind {kind} would have the id {id!r}",
@@ -63,6 +89,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     # fields
     "required": ("{kind} needs {label}", "supply it in values="),
+    "required_at": ("{kind} needs {label} to stand in {stage!r}", "supply it in values="),
     "any_required": ("{kind} needs one of {labels}", "supply one in values="),
     "currency_required": (
         "{kind} has an amount in {amount_label} but no currency",
@@ -139,6 +166,11 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "carry= sends {source} to {kind}.{field}, which another field fills already",
         "choose another field",
     ),
+    # answers
+    "not_asked": (
+        "nobody asked for {name} of {what}{hint}",
+        "answer what the form and the questions ask",
+    ),
     # definitions
     "duplicate": ("{what} {name!r} stands twice", "remove or rename one"),
     "unknown": ("there is no {what} {name!r}{hint}", "correct the name"),
@@ -191,6 +223,14 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "misplaced_in_grant": ("{what} says nothing {where}", "leave it out"),
     "never_applies": ("a grant on {name!r} can never apply: {why}", "correct or remove it"),
     "wrong_shape": ("{what} is needed here, not a value of type {given}", "correct it"),
+    "misplaced_range": ("a range of stages cannot have {what}: {why}", "correct it"),
+    "backward_range": (
+        "the stages from {since!r} to {until!r} run backwards",
+        "turn them round",
+    ),
+    "bad_condition": ("a condition on {name} cannot be: {why}", "correct it"),
+    "bad_rule": ("the rule {why}", "correct or remove it"),
+    "rule_cycle": ("rules move a lead in a circle: {names}", "remove one of the moves"),
     "two_mappings": (
         "{names} are both mapped to {name}",
         "make one the fallback of the other",

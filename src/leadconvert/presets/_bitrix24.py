@@ -137,6 +137,13 @@ _POLICY: Final = Policy(
     [
         Role("admin", [Grant("*", list(Action)), Grant("*", ["read", "update"], fields="*")]),
         Role(
+            "robot",
+            [
+                Grant("*", ["read", "create", "link", "assign"]),
+                Grant("lead", ["update", "convert", "move"]),
+            ],
+        ),
+        Role(
             "sales",
             [
                 Grant("lead", ["read", "update", "convert", "move"], "own"),

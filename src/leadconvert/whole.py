@@ -1,0 +1,205 @@
+"""What a move or an arrival gives back: all that happened to one record, as one change set."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import attrs
+
+from leadconvert.acting import Chain, RuleRefused
+from leadconvert.changes import Change, ChangeSet, Event, Insert, Receipt, Update, bind
+from leadconvert.closing import referring
+from leadconvert.fields import Kind
+from leadconvert.records import Lead, Record, changed
+from leadconvert.results import ConversionResult
+from leadconvert.values import Ref, attributes, is_empty
+
+
+__all__ = ["MoveResult", "Whole", "history"]
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class MoveResult:
+    """A move or an arrival, decided whole: the record as it will be, and the changes.
+
+    *conversions* are those that it brought about, by hand or by rules, each with all the changes of
+    the move; `conversion.rule` says which rule acted. *refused* are the rules that could not act.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Deal, advance, presets
+        >>> moved = advance(
+        ...     Deal(id="D-5", pipeline="0", stage="NEW"), "WON", rules=presets.bitrix24(),
+        ...     actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ... )
+        >>> moved, moved.record.stage_history[0].to_stage
+        (<MoveResult of deal D-5>, 'WON')
+    """
+
+    record: Record
+    changes: ChangeSet
+    conversions: tuple[ConversionResult, ...] = ()
+    refused: tuple[RuleRefused, ...] = ()
+
+    @property
+    def lead(self) -> Lead:
+        """The lead as it will be. Raises LookupError if another record was moved."""
+        if not isinstance(self.record, Lead):
+            name = type(self.record).__name__
+            raise LookupError(f"a {name} was moved, not a lead")  # noqa: TRY004 - as the others
+        return self.record
+
+    @property
+    def conversion(self) -> ConversionResult:
+        """The one conversion. Raises LookupError if there is none, or more than one."""
+        if len(self.conversions) != 1:
+            raise LookupError(f"there are {len(self.conversions)} conversions: see conversions")
+        return self.conversions[0]
+
+    def stored(self, receipt: Receipt) -> "MoveResult":
+        """Return this result as stored: with the store's ids and revisions, nothing provisional.
+
+        Raises:
+            ValueError: the receipt says nothing of a record that was made.
+
+        Example:
+            >>> from datetime import UTC, datetime
+            >>> from leadconvert import Actor, Deal, Receipt, Ref, advance, presets
+            >>> moved = advance(
+            ...     Deal(id="D-5", pipeline="0", stage="NEW"), "WON", rules=presets.bitrix24(),
+            ...     actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+            ... )
+            >>> moved.stored(Receipt(revisions=[(Ref("deal", "D-5"), "2")])).record.revision
+            '2'
+        """
+        ids, revisions = dict(receipt.ids), dict(receipt.revisions)
+        made = [one.ref for one in self.changes.changes if isinstance(one, Insert)]
+        if missing := [str(ref) for ref in made if ref not in ids]:
+            raise ValueError(f"the receipt says nothing of {', '.join(missing)}")
+        conversions = tuple(one.stored(receipt) for one in self.conversions)
+        last = self.changes.changes[-1].ref
+        ref = ids.get(last, last)
+        written: dict[str, object] = {
+            "id": ref.id,
+            "revision": revisions.get(ref, self.record.revision),
+        }
+        if isinstance(self.record, Lead):
+            written["conversions"] = tuple(bind(made, ids) for made in self.record.conversions)
+        record = changed(self.record, written)
+        return attrs.evolve(self, record=record, conversions=conversions)
+
+    def __repr__(self) -> str:
+        done = "".join(f", {outcome!r}" for outcome in (*self.conversions, *self.refused))
+        return f"<MoveResult of {self.changes.changes[-1].ref}{done}>"
+
+
+@attrs.frozen(kw_only=True)
+class Whole:
+    """Makes the one change set of everything that happened to a record in one decision.
+
+    Example:
+        >>> from leadconvert import Deal
+        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.whole import Whole
+        >>> whole = Whole(kind=DEAL, before=Deal(id="D-5", stage="NEW"), key="k", fingerprint="f")
+        >>> whole.written(Deal(id="D-5", stage="WON"))
+        {'stage': 'WON'}
+    """
+
+    kind: Kind
+    before: Record
+    key: str
+    fingerprint: str
+
+    def result(
+        self,
+        after: Record,
+        events: Iterable[Event],
+        conversions: Iterable[ConversionResult] = (),
+        refused: Iterable[RuleRefused] = (),
+    ) -> MoveResult:
+        """Return the result: what was made, then the record as it is *after* all of it."""
+        made = tuple(conversions)
+        ref = Ref(self.kind.id, self.before.id)
+        changes: list[Change] = [
+            *_inserts(made),
+            Update(ref, self.before.revision, self.written(after)),
+        ]
+        whole = ChangeSet(
+            key=self.key, fingerprint=self.fingerprint, changes=changes, events=events
+        )
+        return MoveResult(
+            record=after,
+            changes=whole,
+            conversions=tuple(attrs.evolve(one, changes=whole) for one in made),
+            refused=tuple(refused),
+        )
+
+    def arrival(self, chain: Chain, at: datetime, actor_id: str) -> MoveResult:
+        """Return the result for a lead that no store has yet: it is made first, then changed."""
+        kind, new = self.kind, Ref(self.kind.id, self.before.id, provisional=True)
+        made = {Ref(kind.id, self.before.id): new}
+        filled = {name: kind.read(self.before, name) for name in kind.members}
+        first = {name: value for name, value in filled.items() if not is_empty(value)}
+        changes: list[Change] = [Insert(new, referring(kind, first))]
+        changes += (
+            Insert(one.ref, _bound(one.values, made)) for one in _inserts(chain.conversions)
+        )
+        if written := self.written(chain.lead):
+            changes.append(Update(new, None, written))
+        created = Event(name="record.created", ref=new, at=at, actor_id=actor_id)
+        events = [
+            attrs.evolve(
+                event, ref=made.get(event.ref, event.ref), params=_bound(event.params, made)
+            )
+            for event in chain.events
+        ]
+        whole = ChangeSet(
+            key=self.key, fingerprint=self.fingerprint, changes=changes, events=[created, *events]
+        )
+        return MoveResult(
+            record=chain.lead,
+            changes=whole,
+            conversions=tuple(attrs.evolve(one, changes=whole) for one in chain.conversions),
+            refused=tuple(chain.refused),
+        )
+
+    def written(self, after: Record) -> dict[str, object]:
+        """Return the fields in which *after* differs, with refs in place of ids."""
+        own = attributes(type(after)).keys() - {"id", "revision", "custom"}
+        differing = {
+            name: getattr(after, name)
+            for name in sorted(own)
+            if getattr(after, name) != getattr(self.before, name)
+        }
+        differing |= {
+            name: value
+            for name, value in sorted(after.custom.items())
+            if value != self.before.custom.get(name)
+        }
+        return referring(self.kind, differing)
+
+
+def _inserts(conversions: Iterable[ConversionResult]) -> list[Insert]:
+    return [
+        change
+        for made in conversions
+        for change in made.changes.changes
+        if isinstance(change, Insert)
+    ]
+
+
+def _bound(values: Mapping[str, object], made: Mapping[Ref, Ref]) -> dict[str, object]:
+    return {name: bind(value, made) for name, value in values.items()}
+
+
+def history(record: Record) -> int:
+    """Return how much has happened to *record* already: a move done again is another one.
+
+    Example:
+        >>> from leadconvert import Lead
+        >>> from leadconvert.whole import history
+        >>> history(Lead(id="L-7", stage="NEW"))
+        0
+    """
+    kept = (getattr(record, name, ()) for name in ("conversions", "stagehistory"))
+    return sum(map(len, kept))
