@@ -45,6 +45,7 @@ ORDER = (
     "closing",
     "planning",
     "conversion",
+    "resuming",
     "acting",
     "whole",
     "moves",

@@ -40,6 +40,7 @@ from leadconvert.records import (
     StageChange,
 )
 from leadconvert.results import ConversionResult, Outcome, Row, TargetOutcome
+from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
 from leadconvert.targets import Create, Known, Request, Target, Wanted
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
@@ -60,6 +61,7 @@ __all__ = [
     "AutomationRule",
     "Change",
     "ChangeSet",
+    "Changed",
     "Channel",
     "Choices",
     "Combine",
@@ -84,6 +86,7 @@ __all__ = [
     "FrozenMap",
     "GenericRecord",
     "Grant",
+    "Inquiry",
     "Insert",
     "Kind",
     "Known",
@@ -107,6 +110,7 @@ __all__ = [
     "Rejected",
     "Request",
     "Required",
+    "Resumed",
     "Role",
     "Row",
     "RuleRefused",
@@ -131,7 +135,9 @@ __all__ = [
     "convert_many",
     "convert_unfinished",
     "errors",
+    "inquire",
     "plan",
     "plan_move",
+    "resume",
     "wanted",
 ]

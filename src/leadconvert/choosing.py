@@ -64,10 +64,11 @@ class Choices:
             any(chosen.issuperset(need) for need in self.needs.get(kind, ())) for kind in chosen
         )
 
-    def combinations(self) -> Iterator[tuple[str, ...]]:
+    def combinations(self, first: Iterable[str] = ()) -> Iterator[tuple[str, ...]]:
         """Yield every combination to offer that may be made together, the smallest first.
 
-        Their number doubles with each kind, so take what you need.
+        *first* is one to offer before all others, such as the user's last (`Request.kinds`), if it
+        is among them. Their number doubles with each kind, so take what you need.
 
         Example:
             >>> from leadconvert import Choices
@@ -78,7 +79,14 @@ class Choices:
             >>> list(choices.combinations())
             [('contact',), ('contact', 'deal')]
         """
-        return (chosen for chosen in _subsets(self.offered) if self.allows(chosen))
+        wanted = set(texts(first))
+        preferred = tuple(kind for kind in self.offered if kind in wanted)
+        whole = preferred if len(preferred) == len(wanted) and self.allows(preferred) else ()
+        if whole:
+            yield whole
+        for chosen in _subsets(self.offered):
+            if chosen != whole and self.allows(chosen):
+                yield chosen
 
 
 def choose(

@@ -159,6 +159,7 @@ class _Planner:
         return {kind.id: kind for kind in self.rules.kinds}
 
     def plan(self) -> Plan:
+        asked_about = self.lead
         self.who_may_convert()
         known = self.what_is_there_already()
         self.is_the_lead_ready(known)
@@ -173,7 +174,8 @@ class _Planner:
         self.what_reaches_nothing()
         told = self.what_the_actor_may_know()
         return Plan(
-            lead=self.lead,
+            lead=asked_about,
+            request=self.request,
             problems=told,
             withheld=tuple(self.withheld),
             targets=tuple(self.drafts),
@@ -186,8 +188,9 @@ class _Planner:
             conversion=None if told else self.what_changes(),
         )
 
-    def what_changes(self) -> ConversionResult:
-        request = Request(
+    @property
+    def request(self) -> Request:
+        return Request(
             lead_id=self.lead.id,
             targets=self.targets,
             carry=self.carry,
@@ -195,6 +198,8 @@ class _Planner:
             closing=self.closing,
             key=self.key,
         )
+
+    def what_changes(self) -> ConversionResult:
         return Closing(
             lead=self.lead,
             rules=self.rules,
@@ -203,7 +208,7 @@ class _Planner:
             records=self.records,
             drafts=self.drafts,
             rows=tuple(self.rows),
-            request=request,
+            request=self.request,
             values=self.filled,
             reason=self.reason,
             rule=self.rule,

@@ -10,6 +10,7 @@ from leadconvert.errors import Cause, Problem, refusal
 from leadconvert.fields import FieldType, Option
 from leadconvert.records import Lead
 from leadconvert.results import ConversionResult, Row, dropped
+from leadconvert.targets import Request
 from leadconvert.values import FrozenMap, Ref
 
 
@@ -187,6 +188,7 @@ class Plan:
     """
 
     lead: Lead
+    request: Request
     problems: tuple[Problem, ...]
     withheld: tuple[Problem, ...] = ()
     targets: tuple[Draft, ...]

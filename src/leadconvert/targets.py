@@ -144,8 +144,8 @@ class Known:
 class Wanted:
     """What to find out before deciding: the records referred to, and the rights a plan starts from.
 
-    *access* asks the rights on the lead, and to read the records: what a remote engine is to answer
-    first.
+    *access* asks the rights on the lead, to read the records, and on sensitive fields: what a
+    remote engine is to answer first.
 
     Example:
         >>> from leadconvert import Ref, Wanted

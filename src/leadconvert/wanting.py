@@ -1,9 +1,11 @@
 """What to find out before deciding: records a store is to load, rights to ask about first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from leadconvert.access import AccessRequest, Action
 from leadconvert.carrying import Carrying, mapped
+from leadconvert.fields import Kind
 from leadconvert.records import Lead
 from leadconvert.rights import rights_on_lead
 from leadconvert.rules import ConversionRules
@@ -23,7 +25,8 @@ def wanted(
 ) -> Wanted:
     """Return what to find out before `plan`: whatever record the targets may point at, and rights.
 
-    A remote engine may answer the rights by the records' ids, before they are loaded.
+    A remote engine may answer the rights by the records' ids, before they are loaded. The rights on
+    sensitive fields are among them: what may be filled in decides what is asked next.
 
     Raises:
         TypeError: *into* is one text or one target.
@@ -36,8 +39,8 @@ def wanted(
     """
     carrying = Carrying(lead=lead, rules=rules, carry=carry or {})
     carrying.read()
-    refs: list[Ref] = []
-    for target in targets_of(into):
+    targets, refs = targets_of(into), list[Ref]()
+    for target in targets:
         kind = rules.kind(target.kind)
         for name, field in ({} if kind is None else kind.references).items():
             mapping = mapped(rules, target.kind).get(name)
@@ -51,4 +54,15 @@ def wanted(
     reading = [
         AccessRequest(action=Action.READ, kind=ref.kind, id=ref.id) for ref in refs if ref != own
     ]
-    return Wanted(refs=tuple(refs), access=(*rights_on_lead(lead, rules), *reading))
+    named = {rules.lead.id, *(target.kind for target in targets)}
+    named.update(*(carry or {}).values())
+    kinds = (kind for kind in (rules.lead, *rules.kinds) if kind.id in named)
+    fields = chain.from_iterable(map(_rights_on_fields, kinds))
+    return Wanted(refs=tuple(refs), access=(*rights_on_lead(lead, rules), *reading, *fields))
+
+
+def _rights_on_fields(kind: Kind) -> Iterator[AccessRequest]:
+    for name, field in kind.members.items():
+        if field.sensitive:
+            for action in (Action.READ, Action.UPDATE):
+                yield AccessRequest(action=action, kind=kind.id, field=name)
