@@ -67,8 +67,7 @@ def arrive(  # noqa: PLR0913 - as plan()
         key=key or f"{lead.id}/arrival/{fingerprint}",
         fingerprint=fingerprint,
     )
-    actor_id = lead.created_by_id or (automation.actor.id if automation is not None else lead.id)
-    return whole.arrival(chain, at, actor_id)
+    return whole.arrival(chain, at, lead.created_by_id)
 
 
 def convert_unfinished(

@@ -59,7 +59,7 @@ Change = Insert | Update
 class Event:
     """Something that happened, for whoever listens: ``lead.converted`` or ``record.created``.
 
-    *at* is a moment with a time zone.
+    *at* is a moment with a time zone; *actor_id* is None where nobody knows who it was.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -74,7 +74,7 @@ class Event:
     name: str
     ref: Ref
     at: datetime = attrs.field(converter=aware)
-    actor_id: str
+    actor_id: str | None = None
     params: Mapping[str, object] = attrs.field(factory=FrozenMap)
 
     def __attrs_post_init__(self) -> None:

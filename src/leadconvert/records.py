@@ -36,6 +36,7 @@ __all__ = [
     "Record",
     "StageChange",
     "changed",
+    "held",
 ]
 
 T = TypeVar("T")
@@ -387,3 +388,18 @@ def changed(record: R, values: Mapping[str, object]) -> R:
         standard["custom"] = {**record.custom, **custom}
     evolve = cast("Callable[..., R]", attrs.evolve)
     return evolve(record, **standard)
+
+
+def held(record: Record) -> dict[str, object]:
+    """Return all that *record* holds by field id, standard fields first, but its id and revision.
+
+    Example:
+        >>> from leadconvert import GenericRecord
+        >>> from leadconvert.records import held
+        >>> held(GenericRecord(kind="invoice", id="I-1", custom={"number": "2027-001"}))["number"]
+        '2027-001'
+    """
+    own = attributes(type(record)).keys() - {"id", "revision", "custom"}
+    return {name: getattr(record, name) for name in sorted(own)} | dict(
+        sorted(record.custom.items())
+    )

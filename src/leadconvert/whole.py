@@ -9,9 +9,9 @@ from leadconvert.acting import Chain, RuleRefused
 from leadconvert.changes import Change, ChangeSet, Event, Insert, Receipt, Update, bind
 from leadconvert.closing import referring
 from leadconvert.fields import Kind
-from leadconvert.records import Lead, Record, changed
+from leadconvert.records import Lead, Record, changed, held
 from leadconvert.results import ConversionResult
-from leadconvert.values import Ref, attributes, is_empty
+from leadconvert.values import Ref, is_empty
 
 
 __all__ = ["MoveResult", "Whole", "history"]
@@ -134,12 +134,11 @@ class Whole:
             refused=tuple(refused),
         )
 
-    def arrival(self, chain: Chain, at: datetime, actor_id: str) -> MoveResult:
+    def arrival(self, chain: Chain, at: datetime, actor_id: str | None) -> MoveResult:
         """Return the result for a lead that no store has yet: it is made first, then changed."""
         kind, new = self.kind, Ref(self.kind.id, self.before.id, provisional=True)
         made = {Ref(kind.id, self.before.id): new}
-        filled = {name: kind.read(self.before, name) for name in kind.members}
-        first = {name: value for name, value in filled.items() if not is_empty(value)}
+        first = {name: one for name, one in held(self.before).items() if not is_empty(one)}
         changes: list[Change] = [Insert(new, referring(kind, first))]
         changes += (
             Insert(one.ref, _bound(one.values, made)) for one in _inserts(chain.conversions)
@@ -165,17 +164,8 @@ class Whole:
 
     def written(self, after: Record) -> dict[str, object]:
         """Return the fields in which *after* differs, with refs in place of ids."""
-        own = attributes(type(after)).keys() - {"id", "revision", "custom"}
-        differing = {
-            name: getattr(after, name)
-            for name in sorted(own)
-            if getattr(after, name) != getattr(self.before, name)
-        }
-        differing |= {
-            name: value
-            for name, value in sorted(after.custom.items())
-            if value != self.before.custom.get(name)
-        }
+        before = held(self.before)
+        differing = {name: one for name, one in held(after).items() if one != before.get(name)}
         return referring(self.kind, differing)
 
 

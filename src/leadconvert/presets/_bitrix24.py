@@ -171,7 +171,7 @@ def _rules() -> ConversionRules:
 class Bitrix24:
     """The rules of a Bitrix24 as it comes, and readers of its leads and roles.
 
-    The default policy has two roles: ``admin`` may do everything, and sees and fills sensitive
+    The default policy has three roles: ``admin`` may do everything, and sees and fills sensitive
     fields; ``sales`` works on its own leads and deals, makes contacts and companies of its own, and
     may read and point at any of them. `policy` reads a Bitrix24's own roles instead. A contact
     needs a first or a last name, a company a name, a deal a title, and an amount a currency.
