@@ -348,6 +348,7 @@ class TestData:
         assert {
             "error": "MissingFieldsError",
             "lead_id": "L-7",
+            "kind": "lead",
             "problems": [
                 {
                     "cause": "missing", "code": "required", "target": 0, "kind": "deal",

@@ -293,6 +293,10 @@ def _fields(values: Iterable[Field]) -> tuple[Field, ...]:
     return tuple(values)
 
 
+def _keys(values: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
+    return FrozenMap({name: texts(fields) for name, fields in values.items()})
+
+
 def _groups(values: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(texts(group) for group in values)
 
@@ -305,7 +309,8 @@ class Kind:
     the records are `GenericRecord`s and every field is data. *any_of* lists groups of fields of
     which at least one must be filled. *name* (by which people know a record), *owner*, *opened*
     (to everyone), *pipeline* and *stage* name the fields that play these parts; *converted_from*
-    the multiple reference that points back at leads.
+    the multiple reference that points back at leads. *keys* says by which fields, taken together,
+    a record is known besides its e-mails and phones: ``{"person": ["first_name", "last_name"]}``.
 
     Raises:
         leadconvert.errors.DefinitionError: the description contradicts itself (all mistakes).
@@ -334,6 +339,9 @@ class Kind:
     pipeline: str | None = attrs.field(default=None, kw_only=True)
     stage: str | None = attrs.field(default=None, kw_only=True)
     converted_from: str | None = attrs.field(default="converted_from", kw_only=True)
+    keys: Mapping[str, tuple[str, ...]] = attrs.field(
+        factory=FrozenMap, converter=_keys, kw_only=True
+    )
     #: Every field by its id, in the order of the class, then of the data.
     members: Mapping[str, Field] = attrs.field(init=False, eq=False, repr=False)
 
@@ -365,7 +373,7 @@ class Kind:
             self.opened,
             self.pipeline,
             self.stage,
-            *(name for group in self.any_of for name in group),
+            *(name for group in (*self.any_of, *self.keys.values()) for name in group),
         )
         mistakes += (
             unknown("field", name, described, place)
@@ -500,6 +508,7 @@ LEAD: Final = Kind(
     Lead,
     fields=[*_CHANNELS, _CONTACT_IDS, _COMPANY_ID, _AMOUNT],
     name="title",
+    keys={"person": ["first_name", "last_name"], "company": ["company_name"]},
     owner="owner_id",
     opened="opened",
     stage="stage",
@@ -512,6 +521,7 @@ CONTACT: Final = Kind(
     fields=[*_CHANNELS, _COMPANY_ID, _BACK],
     any_of=[("last_name", "first_name")],
     name="last_name",
+    keys={"person": ["first_name", "last_name"]},
     owner="owner_id",
     opened="opened",
 )
@@ -521,6 +531,7 @@ COMPANY: Final = Kind(
     Company,
     fields=[*_CHANNELS, Field("name", FieldType.TEXT, required=True), _BACK],
     name="name",
+    keys={"company": ["name"]},
     owner="owner_id",
     opened="opened",
 )
