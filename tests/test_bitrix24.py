@@ -17,15 +17,21 @@ from hypothesis import strategies as st
 from leadconvert import (
     Actor,
     Address,
+    Automation,
     Channel,
     Company,
     Contact,
     ConversionResult,
+    Converted,
     Known,
     Lead,
     Outcome,
     Product,
+    Rejected,
+    WithoutLeads,
+    arrive,
     convert,
+    convert_unfinished,
     errors,
     plan,
     presets,
@@ -700,3 +706,59 @@ class TestSample:
             read_ = filled - DERIVED - SAMPLE_IDENTITY
             assert set() == {name for name in read_ if SAMPLE_FIELDS.get(name) not in told}
             assert p.dropped == ()
+
+
+WITHOUT: Final = attrs.evolve(
+    presets.bitrix24(),
+    automation=Automation(Actor("robot", roles=["robot"]), without_leads=WithoutLeads()),
+)
+
+
+class TestWithoutLeads:
+    """The preset, gone over to the mode without leads."""
+
+    def test_sample(self, sample_leads: tuple[Lead, ...]) -> None:
+        """The 17 unfinished leads become a contact and a deal each; the 8 others are left alone."""
+        before = repr(sample_leads)
+        found = list(convert_unfinished(sample_leads, rules=WITHOUT, at=AT))
+        unfinished = [one for one in sample_leads if one.stage not in {"CONVERTED", "JUNK"}]
+
+        assert 17 == len(unfinished)
+        assert [one.id for one in unfinished] == [
+            one.result.lead.id for one in found if isinstance(one, Converted)
+        ]
+        assert 17 == len(found)
+        for lead, one in zip(unfinished, found, strict=True):
+            assert isinstance(one, Converted)
+            made = one.result
+            assert ("CONVERTED", lead.last_name, lead.title) == (
+                made.lead.stage,
+                made.contact.last_name,
+                made.deal.title,
+            )
+            assert ["contact", "deal"] == [outcome.ref.kind for outcome in made.outcomes]
+        assert before == repr(sample_leads)
+
+    def test_among_others_one_refused(self, sample_leads: tuple[Lead, ...]) -> None:
+        """A refused lead stops no other, and stands in the stream in its place."""
+        poor = Lead(id="L-7", stage="NEW", amount=5)
+        leads = [poor, *sample_leads[:1], poor]
+        first, second, third = convert_unfinished(leads, rules=WITHOUT, at=AT)
+
+        assert isinstance(second, Converted)
+        for one in (first, third):
+            assert isinstance(one, Rejected)
+            assert ("L-7", ["currency_required"]) == (
+                one.lead_id,
+                [problem.code for problem in one.error.problems],
+            )
+
+    def test_arriving(self, sample_leads: tuple[Lead, ...]) -> None:
+        """Every sample lead can arrive: the converted count as such, junk is told, 17 convert."""
+        outcomes: Counter[object] = Counter()
+        for lead in sample_leads:
+            result = arrive(lead, rules=WITHOUT, at=AT)
+            codes = [one.code for refused in result.refused for one in refused.error.problems]
+            outcomes[len(result.conversions), *codes] += 1
+
+        assert {(1,): 17, (0,): 6, (0, "in_failure_stage"): 2} == outcomes

@@ -15,9 +15,13 @@ from leadconvert import (
     AccessRequest,
     Actor,
     Authorizer,
+    Automation,
+    AutomationRule,
+    Contact,
     Conversion,
     ConversionRules,
     Create,
+    Deal,
     Decision,
     Field,
     FieldMapping,
@@ -29,13 +33,21 @@ from leadconvert import (
     Organisation,
     Pipeline,
     Policy,
+    Record,
     Ref,
+    Required,
     Role,
     Stage,
     Unit,
+    Where,
+    advance,
+    can_convert,
     errors,
+    inquire,
     plan,
+    plan_move,
     presets,
+    resume,
 )
 from leadconvert.errors import (
     Cause,
@@ -59,7 +71,17 @@ ON_LEADS = Grant("lead", ["read", "update", "convert", "move"])
 BACK = Field("converted_from", "reference", to="lead", multiple=True)
 LEADS = Pipeline("leads", "lead", ["NEW", Stage("DONE", "success"), Stage("JUNK", "failure")])
 SALES = Pipeline("sales", "deal", ["open", Stage("won", "success")])
+STAYING = attrs.evolve(LEADS, stages=[Stage("NEW", to=[]), Stage("DONE", "success")])
+OFFERED: list[Stage | str] = ["open", "offer", Stage("won", "success")]
 TITLED = Lead(id="L-7", stage="NEW", title="Enquiry")
+MADE = Conversion(
+    id="L-7.1",
+    at=AT,
+    actor_id="u-1",
+    targets=[Ref("contact", "C-3"), Ref("deal", "D-5")],
+    rules="9f2c",
+)
+SELLER = Actor("u-7", roles=["sales"])
 
 REQUIRED = Problem(
     cause=Cause.MISSING,
@@ -166,12 +188,45 @@ def planned(
         lead,
         into,
         rules=by or rules(),
-        actor=Actor("u-7", roles=["sales"]),
+        actor=SELLER,
         at=AT,
         carry=carry,
         known=known,
         authorizer=authorizer,
     ).problems
+
+
+def moved(
+    record: Record, to: str, *into: str, by: ConversionRules | None = None
+) -> tuple[Problem, ...]:
+    """The problems of a move, which advance() tells as well."""
+    by = rules() if by is None else by
+    with pytest.raises(ConversionError) as caught:
+        advance(record, to, into, rules=by, actor=SELLER, at=AT)
+    decided = plan_move(record, to, into, rules=by, actor=SELLER, at=AT)
+    assert caught.value.problems == decided.problems
+    return decided.problems
+
+
+def resumed(lead: Lead) -> tuple[Problem, ...]:
+    """The problems of a plan that is gone on with, the lead being another by now."""
+    by = rules()
+    inquiry = inquire(plan(TITLED, ["deal"], rules=by, actor=SELLER, at=AT), by)
+    return resume(inquiry, lead, rules=by, actor=SELLER, at=AT).plan.problems
+
+
+def answered(answers: Mapping[int | None, Mapping[str, object]]) -> tuple[Problem, ...]:
+    """The problems of answers to a form that asks for the title of a deal."""
+    by = rules()
+    asked = plan(Lead(id="L-7", stage="NEW"), ["deal"], rules=by, actor=SELLER, at=AT)
+    with pytest.raises(ConversionError) as caught:
+        inquire(asked, by).answered(answers)
+    return caught.value.problems
+
+
+def automated(*acting: AutomationRule) -> Callable[[], object]:
+    """What makes rules that act by themselves."""
+    return lambda: rules(automation=Automation(Actor("robot"), acting))
 
 
 def supplied(**values: object) -> tuple[Problem, ...]:
@@ -299,18 +354,7 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "converted": (
         lambda: planned(
             "deal",
-            lead=attrs.evolve(
-                TITLED,
-                conversions=[
-                    Conversion(
-                        id="L-7.1",
-                        at=AT,
-                        actor_id="u-1",
-                        targets=[Ref("contact", "C-3"), Ref("deal", "D-5")],
-                        rules="9f2c",
-                    )
-                ],
-            ),
+            lead=attrs.evolve(TITLED, stage="DONE", conversions=[MADE]),
         ),
         "the lead is converted already, into contact C-3, deal D-5 (work with those records)",
     ),
@@ -325,6 +369,50 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: planned("deal", lead=attrs.evolve(TITLED, stage="JUNK")),
         "the lead stands in the failure stage 'JUNK' (move it back to a stage in process first)",
     ),
+    "stage_disagrees": (
+        lambda: resumed(attrs.evolve(TITLED, conversions=[MADE])),
+        (
+            "the lead was converted into contact C-3, deal D-5, yet stands in 'NEW' instead of"
+            " 'DONE' (put it into that stage, or take the conversion back)"
+        ),
+    ),
+    "already_there": (
+        lambda: moved(TITLED, "NEW"),
+        "the lead stands in 'NEW' already (there is nothing to do)",
+    ),
+    "leaves_success": (
+        lambda: moved(attrs.evolve(TITLED, stage="DONE"), "NEW"),
+        "the lead stands in the success stage 'DONE' (reopen it instead of moving it)",
+    ),
+    "not_listed": (
+        lambda: can_convert(TITLED, SELLER, rules(pipelines=[STAYING, SALES])).problems,
+        (
+            "no move of a lead from 'NEW' to 'DONE' is listed"
+            " (choose one that is, or add it to the list)"
+        ),
+    ),
+    "backwards": (
+        lambda: moved(
+            Deal(id="D-5", pipeline="sales", stage="offer"),
+            "open",
+            by=rules(pipelines=[LEADS, Pipeline("sales", "deal", OFFERED, forward_only=True)]),
+        ),
+        (
+            "pipeline 'sales' moves forward only, not from 'offer' back to 'open'"
+            " (list the move in the stage, or leave it)"
+        ),
+    ),
+    "no_stages_here": (
+        lambda: moved(Contact(id="C-3"), "NEW"),
+        "records of kind contact have no stages (move something else)",
+    ),
+    "no_conversion_there": (
+        lambda: moved(TITLED, "JUNK", "deal"),
+        (
+            "moving to 'JUNK' converts nothing, so there is nothing to convert into"
+            " (leave the targets out, or move to the success stage 'DONE')"
+        ),
+    ),
     "unknown_stage": (
         lambda: planned("deal", lead=attrs.evolve(TITLED, stage="NWE")),
         (
@@ -335,6 +423,13 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "no_targets": (
         planned,
         "nothing to convert into was chosen (choose among company, contact, deal)",
+    ),
+    "nothing_open": (
+        lambda: moved(TITLED, "DONE", by=granted(ON_LEADS)),
+        (
+            "nothing to convert into was chosen, and u-7 may make nothing of it"
+            " (ask for a role that may make one of company, contact, deal)"
+        ),
     ),
     "unknown_kind": (
         lambda: planned("dael"),
@@ -350,6 +445,17 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "required": (
         lambda: planned("company"),
         "company needs Name (supply it in values=)",
+    ),
+    "required_at": (
+        lambda: moved(
+            TITLED,
+            "DONE",
+            "deal",
+            by=rules(
+                pipelines=[attrs.evolve(LEADS, required=[Required("amount", since="DONE")]), SALES]
+            ),
+        ),
+        "lead needs Amount to stand in 'DONE' (supply it in values=)",
     ),
     "any_required": (
         lambda: planned("contact"),
@@ -471,6 +577,13 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: carried("UF_X", {"deal": "title"}),
         "carry= sends UF_X to deal.title, which another field fills already (choose another field)",
     ),
+    "not_asked": (
+        lambda: answered({0: {"titel": "Engine"}}),
+        (
+            "nobody asked for titel of target 0 (deal), did you mean 'title'?"
+            " (answer what the form and the questions ask)"
+        ),
+    ),
     "duplicate": (
         lambda: refused(lambda: Pipeline("p", "deal", ["a", "a"])),
         "pipeline p: stage 'a' stands twice (remove or rename one)",
@@ -526,6 +639,15 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "custom_is_standard": (
         lambda: refused(lambda: attrs.evolve(DEAL, custom=[Field("type", "text")])),
         "kind deal: 'type' is an attribute of the class (describe it in fields=, not in custom=)",
+    ),
+    "never_hidden": (
+        lambda: refused(
+            lambda: attrs.evolve(DEAL, fields=[Field("stage", "text", sensitive=True)])
+        ),
+        (
+            "kind deal: 'stage' says where a record stands, which cannot be hidden"
+            " (do not mark it as sensitive)"
+        ),
     ),
     "no_back_pointer": (
         lambda: refused(lambda: rules(kinds=[DEAL, Kind("x")])),
@@ -611,6 +733,40 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "wrong_shape": (
         lambda: refused(lambda: presets.bitrix24.policy({"sales": ["LEAD"]})),
         "policy sales: a mapping is needed here, not a value of type list (correct it)",
+    ),
+    "misplaced_range": (
+        lambda: refused(
+            lambda: attrs.evolve(LEADS, required=[Required("amount", since="NEW", failures=True)])
+        ),
+        (
+            "pipeline leads: a range of stages cannot have since: the failure stages have no order"
+            " (correct it)"
+        ),
+    ),
+    "backward_range": (
+        lambda: refused(
+            lambda: attrs.evolve(LEADS, required=[Required("amount", since="DONE", until="NEW")])
+        ),
+        ("pipeline leads: the stages from 'DONE' to 'NEW' run backwards (turn them round)"),
+    ),
+    "bad_condition": (
+        lambda: refused(
+            automated(AutomationRule("all", ["deal"], when=Where("title", "less", "M")))
+        ),
+        ("automation rule all: a condition on title cannot be: text has no order (correct it)"),
+    ),
+    "bad_rule": (
+        lambda: refused(automated(AutomationRule("idle", on="NEW"))),
+        "automation rule idle: the rule does nothing (correct or remove it)",
+    ),
+    "rule_cycle": (
+        lambda: refused(
+            automated(
+                AutomationRule("out", on="NEW", to="JUNK"),
+                AutomationRule("back", on="JUNK", to="NEW"),
+            )
+        ),
+        "automation: rules move a lead in a circle: out, back (remove one of the moves)",
     ),
     "two_mappings": (
         lambda: refused(

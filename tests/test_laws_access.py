@@ -7,8 +7,8 @@ import json
 import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from difflib import get_close_matches
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from itertools import chain
 from random import Random
 from typing import Final, TypeVar
@@ -21,20 +21,28 @@ from leadconvert import (
     AccessRequest,
     Action,
     Actor,
+    Address,
+    Channel,
     Company,
     Contact,
     ConversionRules,
     Create,
     Decision,
     Field,
+    FieldMapping,
+    FieldType,
+    FrozenMap,
     Grant,
     Kind,
     Known,
     Lead,
+    Option,
     Pipeline,
     Plan,
     Policy,
+    Product,
     Record,
+    Required,
     Role,
     Scope,
     Stage,
@@ -47,6 +55,7 @@ from leadconvert import (
 )
 from leadconvert.codec import Codec
 from leadconvert.errors import Cause, Problem
+from leadconvert.fields import DEAL, LEAD
 
 
 T = TypeVar("T")
@@ -81,6 +90,7 @@ laws = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 quick = settings(laws, max_examples=100)
+thorough = settings(laws, max_examples=150)
 
 
 # -- what is right, in this file's own words ------------------------------------------------------
@@ -377,6 +387,7 @@ class Asked:
     actor: Actor
     records: tuple[Record, ...] = ()
     carry: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    values: Mapping[str, object] = attrs.field(factory=dict)
 
     def plan(self, decisions: Iterable[Decision] | None = None) -> Plan:
         """Return what the library decides, by the policy or by decisions made before."""
@@ -389,6 +400,7 @@ class Asked:
             at=AT,
             known=known,
             carry=self.carry,
+            values=self.values,
         )
 
     def wanted(self) -> tuple[AccessRequest, ...]:
@@ -656,7 +668,7 @@ class TestDecisionsMadeBefore:
         asked = complete(asked, data)
         first = answers(asked, asked.wanted())
         every = [*first, *answers(asked, asked.plan(first).required_access)]
-        some = [one for one in every if random.random() < 0.9]  # noqa: PLR2004, S311 - no secret
+        some = [one for one in every if random.random() < 0.9]
         found = asked.plan(some)
 
         assert not asked.plan([]).ok
@@ -677,3 +689,633 @@ def answers(asked: Asked, requests: Iterable[AccessRequest]) -> list[Decision]:
         decision = asked.rules.policy.decide(asked.actor, known)
         found.append(attrs.evolve(decision, request=one))
     return found
+
+
+# -- what nobody learns who may not ---------------------------------------------------------------
+
+WRITES: Final = Codec(BITRIX)
+
+
+def told(found: Plan) -> Iterator[tuple[str, bytes]]:
+    """Yield everything a plan has for its actor, in every form in which it could reach them."""
+    things: dict[str, object] = {
+        "problems": found.problems,
+        "form": found.form,
+        "questions": found.questions,
+        "choices": found.choices,
+        "shown": found.shown(),
+    }
+    if not found.ok:
+        things["error"] = errors.refusal(found.lead.id, found.problems)
+    yield "plan as repr", repr(found).encode()
+    for name, thing in things.items():
+        yield f"{name} as repr", repr(thing).encode()
+        yield f"{name} as text", str(thing).encode()
+        yield f"{name} as JSON", json.dumps(WRITES.to_data(thing)).encode()
+        for protocol in (0, pickle.HIGHEST_PROTOCOL):
+            yield f"{name} as pickle {protocol}", pickle.dumps(thing, protocol)
+
+
+class TestUnreadable:
+    @laws
+    @given(
+        st.sampled_from(["supplied", "bound", "both", "collides", "collides and is linked"]),
+        testing.policies(CRM),
+        testing.users(),
+        st.booleans(),
+    )
+    def test_unreadable_is_as_if_not_there(
+        self, how: str, policy: Policy, owner: str, opened: bool
+    ) -> None:
+        """A record not to be read is answered byte for byte as one that does not exist."""
+        needs = Grant("*", ["create", "update", "convert", "move", "assign"])
+        hides = Grant("*", "read", ["own", "opened", "all"])
+        roles = [
+            Role("base", [needs, Grant("lead", "read"), FIELD_RIGHTS]),
+            Role(
+                "blind", forbids=[attrs.evolve(hides, kind=kind) for kind in ("contact", "company")]
+            ),
+            *policy.roles,
+        ]
+        rules = attrs.evolve(CRM, policy=attrs.evolve(policy, roles=roles), transforms={})
+        actor = Actor("u-1", roles=["base", "blind", "r-1", "r-2", "r-3"])
+        lead = Lead(id="L-7", stage="NEW", title="Engine", last_name="Lovelace", owner_id=owner)
+        pointing: dict[str, object] = {"contact_ids": ["C-3"], "company_id": "CO-9"}
+        into = [Create("deal")]
+        if how in {"supplied", "both"}:
+            into = [Create("deal", values=pointing)]
+        if how in {"bound", "both"}:
+            lead = attrs.evolve(lead, contact_ids=["C-3"], company_id="CO-9")
+        if how.startswith("collides"):
+            into = [Create("contact", id="C-3"), Create("company", id="CO-9")]
+        if how.endswith("linked"):
+            into += [Create("deal")]
+        there = (
+            Contact(id="C-3", last_name="x", owner_id=owner, opened=opened),
+            Company(id="CO-9", name="x", owner_id=owner, opened=opened),
+        )
+        asked = Asked(rules, lead, tuple(into), actor)
+        absent, unreadable = asked.plan(), attrs.evolve(asked, records=there).plan()
+
+        assert dict(told(absent)) == dict(told(unreadable))
+        assert absent.ok == unreadable.ok
+
+
+@attrs.frozen(kw_only=True)
+class Offer:
+    """A class of one's own whose standard fields have names to look for."""
+
+    id: str
+    revision: str | None = None
+    owner_id: str | None = None
+    x901q_margin: Decimal | None = None
+    x902q_unit: str | None = None
+    x903q_notes: tuple[str, ...] = ()
+    x904q_reason: str | None = None
+    x905q_until: date | None = None
+    converted_from: tuple[str, ...] = ()
+    custom: Mapping[str, object] = attrs.field(factory=FrozenMap, converter=FrozenMap[object])
+
+
+def explode(value: object) -> object:
+    """Raise what a careless transform raises: an error that tells the value."""
+    raise ValueError(f"cannot turn {value!r}")
+
+
+#: A field of a kind, by the ids of both.
+Place = tuple[str, str]
+
+
+@attrs.define
+class Garden:
+    """Plants words that stand nowhere else, and remembers to which field each belongs."""
+
+    number: int = 1000
+    planted: dict[Place, list[object]] = attrs.field(factory=dict)
+
+    def word(self, letter: str = "w") -> str:
+        """Return a text that is no part of any other."""
+        self.number += 1
+        return f"{letter}{self.number}q"
+
+    def plant(self, place: Place, thing: T) -> T:
+        """Remember what belongs to a field, and return it."""
+        self.planted.setdefault(place, []).append(thing)
+        return thing
+
+    def value(self, place: Place, field: Field) -> object:
+        """Return a value for a field that can be told from every other."""
+        self.number += 1
+        word, one = f"v{self.number}q", field.type
+        if field.options:
+            value: object = field.options[-1].id
+        elif one in {FieldType.MONEY, FieldType.DECIMAL}:
+            value = Decimal(f"{self.number}77.25")
+        elif one is FieldType.INTEGER:
+            value = int(f"{self.number}7713")
+        elif one is FieldType.DATE:
+            value = date(2000 + self.number, 7, 17)
+        elif one in {FieldType.EMAIL, FieldType.PHONE}:
+            value = Channel(word)
+        elif one is FieldType.ADDRESS:
+            value = Address(city=word)
+        elif one is FieldType.PRODUCT:
+            value = Product(name=word, price=1)
+        else:
+            value = word
+        return self.plant(place, (value,) if field.multiple else value)
+
+
+def traces(thing: object) -> Iterator[bytes]:
+    """Yield the bytes by which a planted thing would be found, in any form told() writes."""
+    match thing:
+        case str():
+            yield thing.encode()
+        case Decimal():
+            yield str(thing).encode()
+        case int():
+            yield str(thing).encode()
+            yield thing.to_bytes(5, "little").rstrip(b"\0")
+        case date():
+            yield thing.isoformat().encode()
+            yield f"{thing.year}, {thing.month}, {thing.day}".encode()
+            yield bytes([*thing.year.to_bytes(2, "big"), thing.month, thing.day])
+        case Channel(value) | Address(city=str(value)) | Product(name=value):
+            yield value.encode()
+        case tuple():
+            for item in thing:
+                yield from traces(item)
+
+
+@attrs.frozen
+class Hiding:
+    """A request of somebody from whom much is hidden, and all that is planted in its rules."""
+
+    asked: Asked
+    planted: Mapping[Place, Sequence[object]]
+    hidden: frozenset[Place]
+    #: Names the actor gave, which may come back to them.
+    typed: frozenset[str]
+
+    @property
+    def seer(self) -> Asked:
+        """The same request of somebody who may do no more, but sees and fills every field."""
+        seeing = attrs.evolve(self.asked.actor, roles=[*self.asked.actor.roles, "seer"])
+        return attrs.evolve(self.asked, actor=seeing)
+
+    def hides(self, kind: str, name: str) -> bool:
+        """Tell whether a target's field is hidden, or may come from a hidden one of the lead."""
+        return (kind, name) in self.hidden or any(
+            ("lead", source) in self.hidden
+            for mapping in self.asked.rules.mappings
+            if (mapping.kind, mapping.target) == (kind, name)
+            for source in mapping.sources
+        )
+
+    def secrets(self, found: Plan) -> Iterator[tuple[Place, bytes]]:
+        """Yield what the actor must not find: hidden fields, denied targets, or all of it."""
+        lead_denied = any(one.cause is Cause.LEAD_ACCESS for one in found.problems)
+        drafts = [(draft.ref.kind, draft.denied) for draft in found.targets]
+        denied = {kind for kind, _ in drafts} - {kind for kind, no in drafts if not no}
+        for place, things in self.planted.items():
+            if lead_denied or place in self.hidden or place[0] in denied:
+                for thing in things:
+                    if thing not in self.typed:
+                        yield from ((place, trace) for trace in traces(thing))
+
+
+_TYPES: Final = {
+    "text": "text",
+    "short": "text",
+    "money": "money",
+    "count": "integer",
+    "day": "date",
+    "heat": "enumeration",
+    "heats": "enumeration",
+}
+
+
+def custom_fields(garden: Garden, kind: str) -> list[Field]:
+    """Return custom fields of many types, with planted ids, labels and options."""
+    found: list[Field] = []
+    for name, type_ in _TYPES.items():
+        id_ = f"{garden.word('i')}_{name}"
+        place = (kind, garden.plant((kind, id_), id_))
+        options = [
+            Option(garden.plant(place, garden.word("o")), garden.plant(place, garden.word("l")))
+            for _ in range(2 * (type_ == "enumeration"))
+        ]
+        label = garden.plant(place, garden.word("l"))
+        length = 4 if name == "short" else None
+        found.append(
+            Field(
+                id_,
+                type_,
+                label=label,
+                options=options,
+                max_length=length,
+                multiple=name == "heats",
+            )
+        )
+    return found
+
+
+def labelled(garden: Garden, kind: Kind, names: Iterable[str]) -> Kind:
+    """Return the kind with planted labels for some of its standard fields."""
+    described = {field.id: field for field in kind.fields}
+    for name in names:
+        label = garden.plant((kind.id, name), garden.word("l"))
+        described[name] = attrs.evolve(kind.members[name], label=label)
+    return attrs.evolve(kind, fields=described.values())
+
+
+_LEAD_FIELDS: Final = (
+    "title",
+    "comments",
+    "source_description",
+    "amount",
+    "currency",
+    "birth_date",
+    "emails",
+    "address",
+    "products",
+    "tags",
+)
+_DEAL_FIELDS: Final = ("title", "comments", "amount", "currency", "begin_date")
+_CHOSEN: Final = (["deal"], ["offer"], ["deal", "offer"], ["offer", "deal", "offer"])
+_OFFER: Final = Kind(
+    "offer",
+    Offer,
+    fields=[
+        Field("x901q_margin", "money", currency="x902q_unit"),
+        Field("x904q_reason", "text", max_length=4),
+        Field("converted_from", "reference", to="lead", multiple=True),
+    ],
+    owner="owner_id",
+)
+
+
+@st.composite
+def hidings(draw: st.DrawFn, *, typing: bool = True) -> Hiding:
+    """Draw rules full of planted words, somebody who sees few of them, and what they ask."""
+    garden = Garden()
+    own = [name for name in _OFFER.members if name.startswith("x9")]
+    for name in own:
+        garden.plant(("offer", name), name)
+    kinds = {
+        kind.id: attrs.evolve(labelled(garden, kind, names), custom=custom_fields(garden, kind.id))
+        for kind, names in ((LEAD, _LEAD_FIELDS), (DEAL, _DEAL_FIELDS), (_OFFER, own))
+    }
+    candidates = {
+        "lead": [*_LEAD_FIELDS, *(one.id for one in kinds["lead"].custom)],
+        "deal": [*_DEAL_FIELDS, *(one.id for one in kinds["deal"].custom)],
+        "offer": [*own, *(one.id for one in kinds["offer"].custom)],
+    }
+    some = {name: _several(draw, names, 8, at_least=3) for name, names in candidates.items()}
+    sensitive = {(kind, name) for kind, names in some.items() for name in names}
+    seen = {place for place in sorted(sensitive) if not draw(st.integers(0, 3))}
+    kinds = {
+        name: demanding(draw, garden, kind, some[name], candidates[name])
+        for name, kind in kinds.items()
+    }
+    lead_pipeline, *pipelines = stages(draw, garden, candidates)
+    rules = ConversionRules(
+        lead=kinds["lead"],
+        kinds=[kinds["deal"], kinds["offer"]],
+        pipelines=[lead_pipeline, *pipelines],
+        mappings=mappings(draw, garden, kinds, candidates),
+        policy=Policy(roles(draw, sensitive & seen)),
+        transforms={"explode": explode},
+    )
+    lead = planted_lead(draw, garden, rules, candidates["lead"])
+    hidden = frozenset(sensitive - seen)
+    names = known_names(draw, candidates) if typing else {}
+    asked = Asked(
+        rules,
+        lead,
+        tuple(
+            Create(kind, values=typed_values(draw, names.get(kind, [])))
+            for kind in draw(st.sampled_from([*_CHOSEN, *_CHOSEN, []]))
+        ),
+        Actor("u-1", roles=["base"]),
+        carry=typed_carry(draw, names) if typing else {},
+        values=typed_values(draw, names.get("lead", [])),
+    )
+    typed = {*asked.carry, *asked.values, *(name for one in asked.into for name in one.values)}
+    typed |= {name for answer in asked.carry.values() for name in answer.values()}
+    return Hiding(asked, garden.planted, hidden, frozenset(typed))
+
+
+def _several(
+    draw: st.DrawFn, names: Sequence[str], at_most: int, *, at_least: int = 0
+) -> list[str]:
+    several = st.lists(
+        st.sampled_from(list(names)), unique=True, min_size=at_least, max_size=at_most
+    )
+    return draw(several)
+
+
+def demanding(
+    draw: st.DrawFn, garden: Garden, kind: Kind, sensitive: Sequence[str], names: Sequence[str]
+) -> Kind:
+    """Return the kind with sensitive fields, required ones, defaults and groups."""
+    required = [] if kind.id == "lead" else _several(draw, names, 3)
+    with_default = [] if kind.id == "lead" else _several(draw, names, 3)
+
+    def refined(field: Field) -> Field:
+        default = field.default
+        if field.id in with_default and field.max_length is None:
+            default = garden.value((kind.id, field.id), field)
+        return attrs.evolve(
+            field,
+            sensitive=field.id in sensitive,
+            required=field.id in required,
+            default=default,
+        )
+
+    described = {field.id: field for field in kind.fields}
+    described |= {name: kind.members[name] for name in names if name not in described}
+    for field in kind.custom:
+        described.pop(field.id, None)
+    groups = draw(st.lists(st.lists(st.sampled_from(names), unique=True, min_size=1), max_size=2))
+    return attrs.evolve(
+        kind,
+        fields=[refined(field) for field in described.values()],
+        custom=[refined(field) for field in kind.custom],
+        any_of=[] if kind.id == "lead" else groups,
+    )
+
+
+def stages(
+    draw: st.DrawFn, garden: Garden, candidates: Mapping[str, Sequence[str]]
+) -> list[Pipeline]:
+    """Return pipelines with planted stages: one of the leads, and two of deals."""
+    found: list[Pipeline] = []
+    for kind, default in (("lead", False), ("deal", True), ("deal", False)):
+        words = [garden.word("s") for _ in range(3)]
+        needs = _several(draw, candidates[kind], 2)
+        found.append(
+            Pipeline(
+                garden.word("p"),
+                kind,
+                [words[0], Stage(words[1], "success"), Stage(words[2], "failure")],
+                default=default,
+                required=[Required(needs)] if needs else [],
+            )
+        )
+    return found
+
+
+def mappings(
+    draw: st.DrawFn,
+    garden: Garden,
+    kinds: Mapping[str, Kind],
+    candidates: Mapping[str, Sequence[str]],
+) -> list[FieldMapping]:
+    """Draw mappings that fit or do not, with fallbacks, transforms, value maps and constants."""
+    found: list[FieldMapping] = []
+    sources = list(candidates["lead"])
+    transforms = st.sampled_from([None, None, None, "first", "join", "upper", "strip", "explode"])
+    for kind in ("deal", "offer"):
+        for target in _several(draw, candidates[kind], 8, at_least=3):
+            field = kinds[kind].members[target]
+            alike = [name for name in sources if field.fits(kinds["lead"].members[name])]
+            pool = alike if alike and draw(st.integers(0, 3)) else sources
+            source, *fallbacks = draw(
+                st.lists(st.sampled_from(pool), unique=True, min_size=1, max_size=3)
+            )
+            if not draw(st.integers(0, 5)) and field.max_length is None:
+                constant = garden.value((kind, target), field)
+                found.append(FieldMapping.fixed(kind, target, constant))
+            else:
+                found.append(
+                    FieldMapping(
+                        source, kind, target, fallbacks=fallbacks, transform=draw(transforms)
+                    )
+                )
+    used = {name for mapping in found for name in mapping.sources}
+    left = [name for name in sources if name not in used]
+    return [*found, *map(FieldMapping.leave, _several(draw, left, 2) if left else [])]
+
+
+def roles(draw: st.DrawFn, seen: Iterable[Place]) -> list[Role]:
+    """Draw what the actor may do, and which fields they may see or fill; a seer sees them all."""
+    grants = [Grant(kind, ["create", "assign"]) for kind in ("deal", "offer") if draw(_mostly())]
+    grants += [LEAD_RIGHTS] if draw(_mostly()) else [Grant("lead", ["read", "convert"])]
+    for kind, name in sorted(seen):
+        actions = draw(st.sampled_from([["read"], ["read", "update"]]))
+        grants.append(Grant(kind, actions, fields=name))
+    return [Role("base", grants), Role("seer", [FIELD_RIGHTS])]
+
+
+def _mostly() -> st.SearchStrategy[int]:
+    return st.sampled_from([1, 1, 1, 0])
+
+
+def planted_lead(
+    draw: st.DrawFn, garden: Garden, rules: ConversionRules, names: Sequence[str]
+) -> Lead:
+    """Return a lead with a planted value in most of its fields, in any stage."""
+    values: dict[str, object] = {}
+    for name in names:
+        if draw(_mostly()):
+            values[name] = garden.value(("lead", name), rules.lead.members[name])
+    stage = draw(st.sampled_from([0, 0, 0, 1, 2]))
+    values["stage"] = garden.plant(("lead", "stage"), rules.lead_pipeline.stages[stage].id)
+    record = rules.lead.build("L-7", values)
+    assert isinstance(record, Lead)
+    return record
+
+
+def known_names(draw: st.DrawFn, candidates: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Draw names to type for each kind: those of fields, and others that are nearly the same."""
+    found: dict[str, list[str]] = {}
+    for kind, names in candidates.items():
+        chosen = _several(draw, names, 4)
+        found[kind] = [
+            draw(st.sampled_from([name, f"{name[:3]}{name[4:]}", name[:-1]])) for name in chosen
+        ]
+    return found
+
+
+def typed_values(draw: st.DrawFn, names: Sequence[str]) -> dict[str, object]:
+    """Draw values as a person types them: right, wrong or empty."""
+    typed = st.sampled_from(["typed", 5, None, ("typed", "too")])
+    return {name: draw(typed) for name in names}
+
+
+def typed_carry(draw: st.DrawFn, names: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """Draw where a person wants fields of the lead to go."""
+    found: dict[str, dict[str, str]] = {}
+    for source in names["lead"]:
+        places = [(kind, name) for kind in ("deal", "offer") for name in names[kind]]
+        found[source] = dict(_places(draw, places)) if places else {}
+    return found
+
+
+def _places(draw: st.DrawFn, places: Sequence[Place]) -> list[Place]:
+    return draw(st.lists(st.sampled_from(list(places)), max_size=2))
+
+
+class TestSecrets:
+    @thorough
+    @given(hidings())
+    def test_nothing_hidden_is_told(self, hiding: Hiding) -> None:
+        """No id, label, option or value of what is hidden or denied is in anything told."""
+        found = hiding.asked.plan()
+        secrets = list(hiding.secrets(found))
+        for how, said in told(found):
+            leaked = [place for place, secret in secrets if secret.lower() in said.lower()]
+            assert (how, []) == (how, leaked)
+
+    @laws
+    @given(hidings(typing=False))
+    def test_hidden_values_travel(self, hiding: Hiding) -> None:
+        """Who sees less converts the same: values, rows and records are those a seer gets.
+
+        Only what a stage demands is not demanded of who cannot see it.
+        """
+        found, seen = hiding.asked.plan(), hiding.seer.plan()
+
+        assert found.ok or not seen.ok
+        assert seen.ok == found.ok or {"required_at"} == {one.code for one in seen.problems}
+        assert seen.rows == found.rows
+        assert [one.values for one in seen.targets] == [one.values for one in found.targets]
+        if seen.ok:
+            assert seen.result() == found.result()
+
+    @laws
+    @given(st.data(), st.sampled_from([t for t in FieldType if t is not FieldType.REFERENCE]))
+    def test_hidden_values_arrive(self, data: st.DataObject, type_: FieldType) -> None:
+        """A value hidden in the lead, in the target, or in both is in the record all the same."""
+        field = Field("UF_S", type_, options=["a", "b"] if type_ == "enumeration" else [])
+        value = data.draw(testing.values(field, filled=True))
+        of_lead, of_deal = data.draw(st.sampled_from([(True, True), (True, False), (False, True)]))
+        deal = attrs.evolve(DEAL, custom=[attrs.evolve(field, sensitive=of_deal)])
+        rules = attrs.evolve(
+            BITRIX,
+            lead=attrs.evolve(LEAD, custom=[attrs.evolve(field, sensitive=of_lead)]),
+            kinds=[deal],
+            mappings=[FieldMapping("title", "deal"), FieldMapping("UF_S", "deal")],
+            policy=Policy([Role("base", [LEAD_RIGHTS, TARGET_RIGHTS])]),
+            transforms={},
+        )
+        lead = Lead(id="L-7", stage="NEW", title="Engine", custom={"UF_S": value})
+        found = Asked(rules, lead, (Create("deal"),), Actor("u-1", roles=["base"])).plan()
+
+        assert value == found.result().deal.custom["UF_S"]
+        assert "UF_S" not in found.shown().targets[0].values
+
+    @laws
+    @given(hidings(typing=False))
+    def test_what_is_hidden_is_one_problem(self, hiding: Hiding) -> None:
+        """What is wrong with hidden fields is one problem of its target, which names nothing."""
+        found, seen = hiding.asked.plan(), hiding.seer.plan()
+        assume(all(one.cause is not Cause.LEAD_ACCESS for one in found.problems))
+        for draft in found.targets:
+            if draft.denied:
+                continue
+            of_it = [one for one in found.problems if one.target == draft.target]
+            hidden = [one for one in of_it if one.code == "hidden"]
+            withheld = [one for one in found.withheld if one.target == draft.target]
+            demanded = [
+                one
+                for one in seen.problems
+                if one.target == draft.target
+                and not (one.code == "required_at" and (one.kind, one.field) in hiding.hidden)
+            ]
+
+            assert [(None, {"actor": "u-1"})] * bool(withheld) == [
+                (one.field, dict(one.params)) for one in hidden
+            ]
+            assert Counter(one.cause for one in demanded) == Counter(
+                one.cause for one in [*of_it, *withheld] if one not in hidden
+            )
+            assert all(hiding.hides(draft.ref.kind, str(one.field)) for one in withheld)
+
+    @laws
+    @given(
+        st.sampled_from(["values", "carry from", "carry to", "values of the lead"]),
+        st.booleans(),
+        st.booleans(),
+    )
+    def test_a_hidden_name_is_no_name(self, where: str, required: bool, mapped: bool) -> None:
+        """To name a hidden field is answered exactly like naming one that does not exist."""
+        rules = guarded("jzqvxw", required=required, mapped=mapped)
+        hidden, nothing = (naming(where, name, rules) for name in ("jzqvxw", "wxvqzj"))
+        renamed = {how: said.replace(b"jzqvxw", b"wxvqzj") for how, said in told(hidden)}
+
+        assert {"unknown_field", "carry_unknown_source"} & {one.code for one in hidden.problems}
+        assert renamed == dict(told(nothing))
+
+    @laws
+    @given(
+        st.sampled_from(["values", "carry from", "carry to", "values of the lead"]),
+        st.sampled_from(["UF_HIDDEN", "UF_HIDDE", "UF_HIDDEM", "title", "nothing like it"]),
+    )
+    def test_what_is_hidden_might_as_well_not_exist(self, where: str, typed: str) -> None:
+        """A hidden field that nothing needs changes nothing in what its kind's users are told."""
+        there = naming(where, typed, guarded("UF_HIDDEN"))
+        absent = naming(where, typed, guarded(None))
+
+        assert dict(told(absent)) == dict(told(there))
+        assert absent.ok == there.ok
+
+    @laws
+    @given(
+        testing.values(Field("f", "text"), filled=False), st.sampled_from(["required", "any_of"])
+    )
+    def test_a_hidden_required_field_is_one_problem(self, value: object, how: str) -> None:
+        """Whoever does not see what is required is told that something is, and the host what."""
+        rules = guarded("UF_HIDDEN", required=how == "required", mapped=True)
+        if how == "any_of":
+            [deal] = rules.kinds
+            deal = attrs.evolve(deal, any_of=[["UF_HIDDEN"]])
+            rules = attrs.evolve(rules, kinds=[deal], transforms={})
+        custom = {} if value is None else {"UF_HIDDEN": value}
+        lead = Lead(id="L-7", stage="NEW", title="Engine", custom=custom)
+        found = Asked(rules, lead, (Create("deal"),), Actor("u-1", roles=["base"])).plan()
+
+        if value is None or not str(value).strip():
+            assert [("hidden", None, {"actor": "u-1"})] == [
+                (one.code, one.field, dict(one.params)) for one in found.problems
+            ]
+            assert ["UF_HIDDEN"] == [one.field for one in found.withheld]
+            assert () == found.form
+        else:
+            assert value == found.result().deal.custom["UF_HIDDEN"]
+
+
+def guarded(name: str | None, *, required: bool = False, mapped: bool = False) -> ConversionRules:
+    """Return rules whose leads and deals have a field that nobody sees, under that name."""
+    custom = [] if name is None else [Field(name, "text", sensitive=True)]
+    of_deal = [attrs.evolve(field, required=required) for field in custom]
+    return attrs.evolve(
+        BITRIX,
+        lead=attrs.evolve(LEAD, custom=[*custom, Field("UF_SEEN", "text")]),
+        kinds=[attrs.evolve(DEAL, custom=[*of_deal, Field("UF_PLAIN", "text")])],
+        mappings=[
+            FieldMapping("title", "deal"),
+            *(FieldMapping(field.id, "deal") for field in custom if mapped),
+        ],
+        policy=Policy([Role("base", [LEAD_RIGHTS, TARGET_RIGHTS])]),
+        transforms={},
+    )
+
+
+def naming(where: str, name: str, rules: ConversionRules) -> Plan:
+    """Return the plan of somebody who types that name."""
+    lead = Lead(id="L-7", stage="NEW", title="Engine", custom={"UF_SEEN": "blue"})
+    values = {name: "typed"} if where == "values" else {}
+    carry = {
+        "carry from": {name: {"deal": "UF_PLAIN"}},
+        "carry to": {"UF_SEEN": {"deal": name}},
+    }.get(where, {})
+    return Asked(
+        rules,
+        lead,
+        (Create("deal", values=values),),
+        Actor("u-1", roles=["base"]),
+        carry=carry,
+        values={name: "typed"} if where == "values of the lead" else {},
+    ).plan()

@@ -10,9 +10,13 @@ import pytest
 
 from leadconvert import (
     NEW,
+    Actor,
+    Automation,
+    AutomationRule,
     Company,
     Contact,
     ConversionRules,
+    Create,
     CreateField,
     Deal,
     Field,
@@ -25,9 +29,12 @@ from leadconvert import (
     Pipeline,
     Placement,
     Policy,
+    Required,
     Role,
     Spread,
     Stage,
+    Where,
+    WithoutLeads,
     errors,
 )
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
@@ -66,6 +73,7 @@ def rules(  # noqa: PLR0913 - the parts of rules
     pipelines: tuple[Pipeline, ...] = (LEADS, SALES),
     mappings: tuple[FieldMapping, ...] = (),
     policy: Policy | None = None,
+    automation: Automation | None = None,
     transforms: Mapping[str, Callable[[object], object]] | None = None,
 ) -> ConversionRules:
     """Rules with as little in them as a test needs."""
@@ -75,6 +83,7 @@ def rules(  # noqa: PLR0913 - the parts of rules
         pipelines=pipelines,
         mappings=mappings,
         policy=policy or Policy(),
+        automation=automation,
         transforms=transforms or {},
     )
 
@@ -251,6 +260,115 @@ class TestPipelines:
         assert () == made.pipelines_of("company")
 
 
+class TestRequired:
+    def test_fields_that_do_not_exist(self) -> None:
+        """A pipeline requires fields of its own kind, standard and custom."""
+        lead = attrs.evolve(LEAD, custom=[Field("UF_SIZE", "integer")])
+        leads = attrs.evolve(
+            LEADS, required=[Required(["amuont", "UF_SIZE"]), Required("company_id", since="done")]
+        )
+        sales = attrs.evolve(
+            SALES, required=[Required(["UF_SIZE", "title"]), Required("zzz", failures=True)]
+        )
+        assert [
+            (
+                "pipeline leads: there is no field of lead 'amuont', did you mean 'amount'?"
+                " (correct the name)"
+            ),
+            "pipeline sales: there is no field of deal 'UF_SIZE' (correct the name)",
+            "pipeline sales: there is no field of deal 'zzz' (correct the name)",
+        ] == told(lambda: rules(lead=lead, pipelines=(leads, sales)))
+
+    def test_fields_of_an_unknown_kind(self) -> None:
+        """Of a pipeline of no kind only that is told."""
+        strange = Pipeline("x", "zzz", ["a"], required=[Required("amuont")])
+        assert ["pipeline x: there is no kind 'zzz' (correct the name)"] == told(
+            lambda: rules(pipelines=(LEADS, SALES, strange))
+        )
+
+    def test_fields_that_exist(self) -> None:
+        """What a pipeline requires stays as it was given."""
+        sales = attrs.evolve(SALES, required=[Required(["amount", "close_date"], since="won")])
+        made = rules(pipelines=(LEADS, sales))
+        assert ("amount", "close_date") == made.pipelines_of("deal")[0].required_at("won")
+
+
+class TestAutomation:
+    ROBOT = Actor("robot", roles=["robot"])
+    POLICY = Policy([Role("robot")])
+
+    def test_mistakes(self) -> None:
+        """Rules, conditions, actor and mode are checked against the leads, kinds and roles."""
+        automation = Automation(
+            Actor("robot", roles=["rbot"]),
+            [
+                AutomationRule("all", ["dael"], on="nwe", when=Where("titel", "filled")),
+                AutomationRule("on", on="new", to="done"),
+            ],
+            without_leads=WithoutLeads(into=["compnay"]),
+        )
+        assert [
+            (
+                "automation rule all: there is no stage of lead 'nwe', did you mean 'new'?"
+                " (correct the name)"
+            ),
+            (
+                "automation rule all: there is no kind 'dael', did you mean 'deal'?"
+                " (correct the name)"
+            ),
+            (
+                "automation rule all: there is no field of lead 'titel', did you mean 'title'?"
+                " (correct the name)"
+            ),
+            (
+                "automation rule on: the rule moves to the success stage, which is a conversion:"
+                " name targets (correct or remove it)"
+            ),
+            "automation: there is no role 'rbot', did you mean 'robot'? (correct the name)",
+            (
+                "mode without leads: there is no kind 'compnay', did you mean 'company'?"
+                " (correct the name)"
+            ),
+        ] == told(lambda: rules(policy=self.POLICY, automation=automation))
+
+    def test_custom_fields(self) -> None:
+        """A condition may ask for a custom field of the lead, a target fill one of its kind."""
+        when = Where("UF_SIZE", "greater", 5)
+        rule = AutomationRule("all", [Create("deal", values={"UF_SIZE": 6})], when=when)
+        automation, size = Automation(self.ROBOT, [rule]), Field("UF_SIZE", "integer")
+        assert [
+            "automation rule all: there is no field of deal 'UF_SIZE' (correct the name)",
+            "automation rule all: there is no field of lead 'UF_SIZE' (correct the name)",
+        ] == told(lambda: rules(policy=self.POLICY, automation=automation))
+        made = rules(
+            lead=attrs.evolve(LEAD, custom=[size]),
+            kinds=(CONTACT, COMPANY, attrs.evolve(DEAL, custom=[size])),
+            policy=self.POLICY,
+            automation=automation,
+        )
+        assert automation == made.automation
+
+    def test_the_stages_of_another_pipeline(self) -> None:
+        """A rule acts in the stages of the leads, not in those of deals."""
+        automation = Automation(self.ROBOT, [AutomationRule("all", ["deal"], on="open")])
+        assert ["automation rule all: there is no stage of lead 'open' (correct the name)"] == told(
+            lambda: rules(policy=self.POLICY, automation=automation)
+        )
+
+    def test_leads_without_a_pipeline(self) -> None:
+        """Where the leads have no pipeline, that is told, and nothing of the rules' stages."""
+        automation = Automation(self.ROBOT, [AutomationRule("all", ["deal"], on="zzz")])
+        assert ["kind lead: kind 'lead' has stages but no pipeline (add one)"] == told(
+            lambda: rules(pipelines=(SALES,), policy=self.POLICY, automation=automation)
+        )
+
+    def test_something_else(self) -> None:
+        """An automation is one, or none."""
+        loose: Callable[..., object] = rules
+        with pytest.raises(TypeError, match="automation"):
+            loose(automation="robot")
+
+
 class TestMappings:
     @pytest.mark.parametrize(
         ("mapping", "expected"),
@@ -425,6 +543,7 @@ class TestRules:
                 pipelines=(LEADS, SALES),
                 mappings=(FieldMapping("titel", "company", "nmae"),),
                 policy=Policy([Role("sales", [Grant("dael", "read")])]),
+                automation=Automation(Actor("robot"), [AutomationRule("x", ["company"], on="y")]),
                 transforms={"a": lambda value: value},
             )
         )
@@ -441,6 +560,7 @@ class TestRules:
                 " did you mean 'name'? (correct the name)"
             ),
             "role sales: there is no kind 'dael' (correct the name)",
+            "automation rule x: there is no stage of lead 'y' (correct the name)",
             "transforms: transform 'a' is a lambda or a local function (define it in a module)",
         ] == found
 
@@ -459,7 +579,11 @@ class TestRules:
 
     def test_values_that_travel(self) -> None:
         """Rules are hashable, pickle and copy into equal ones with the same digest."""
-        made = rules(transforms={"shout": shout})
+        made = rules(
+            pipelines=(attrs.evolve(LEADS, required=[Required("title")], forward_only=True), SALES),
+            automation=Automation(Actor("robot"), [AutomationRule("all", ["deal"])]),
+            transforms={"shout": shout},
+        )
         again = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
         assert made == again == copy.deepcopy(made)
         assert hash(made) == hash(again)
@@ -475,9 +599,13 @@ class TestRules:
             rules(policy=Policy.allow_all()),
             rules(transforms={"shout": shout}),
             rules(pipelines=(LEADS, attrs.evolve(SALES, label="Sales"))),
+            rules(pipelines=(LEADS, attrs.evolve(SALES, forward_only=True))),
+            rules(pipelines=(LEADS, attrs.evolve(SALES, required=[Required("title")]))),
+            rules(automation=Automation(Actor("robot"))),
+            rules(automation=Automation(Actor("robot"), [AutomationRule("all", ["deal"])])),
             rules(kinds=(COMPANY, CONTACT, DEAL)),
         ]
-        assert 6 == len({made.digest, *(other.digest for other in others)})
+        assert 10 == len({made.digest, *(other.digest for other in others)})
 
     def test_a_list_changed_afterwards(self) -> None:
         """What is changed after it was handed over changes no rules."""

@@ -76,12 +76,17 @@ class Chain:
     events: list[Event] = attrs.field(factory=list, init=False)
 
     def enter(self, stage: str | None) -> None:
-        """Let the rules act that wait for this *stage*, or for an arrival if it is None."""
+        """Let the rules act that wait for this *stage*, or for an arrival if it is None.
+
+        Once one of them has moved the lead on, the others find it there no more.
+        """
         automation = self.rules.automation
         if automation is None:
             return
+        entered = self.lead.stage if stage is None else stage
         for rule in automation.rules:
-            if rule.on == stage and self._is_open() and self._applies(rule):
+            stands = self.lead.stage == entered and self._is_open()
+            if rule.on == stage and stands and self._applies(rule):
                 self._act(rule, automation.actor)
 
     def without_leads(self, mode: WithoutLeads, actor: Actor) -> None:

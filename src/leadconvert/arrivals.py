@@ -34,6 +34,7 @@ def arrive(  # noqa: PLR0913 - as plan()
     first. A lead that arrives in a success stage counts as converted elsewhere: nothing acts.
 
     Raises:
+        TypeError: the signature is misused.
         ValueError: *at* is naive.
 
     Example:
@@ -51,9 +52,9 @@ def arrive(  # noqa: PLR0913 - as plan()
         >>> arrival.conversion.contact.last_name, arrival.conversion.deal.title
         ('No name', 'Enquiry')
     """
-    chain = Chain(
-        lead=lead, rules=rules, at=aware(at), known=known or Known(), authorizer=authorizer
-    )
+    known = Known() if known is None else known
+    _expect(("lead", lead, Lead), ("rules", rules, ConversionRules), ("known", known, Known))
+    chain = Chain(lead=lead, rules=rules, at=aware(at), known=known, authorizer=authorizer)
     automation = rules.automation
     if automation is not None and automation.without_leads is not None:
         chain.without_leads(automation.without_leads, automation.actor)
@@ -84,6 +85,7 @@ def convert_unfinished(
     nothing is yielded for them. Leads are taken one by one and nothing is kept.
 
     Raises:
+        TypeError: *rules* is a preset not called; at once.
         ValueError: the rules have no mode without leads, or *at* is naive; at once.
 
     Example:
@@ -101,19 +103,19 @@ def convert_unfinished(
         >>> [one.result.lead.id for one in convert_unfinished(leads, rules=rules, at=at)]
         ['L-7']
     """
+    known = Known() if known is None else known
+    _expect(("rules", rules, ConversionRules), ("known", known, Known))
     automation = rules.automation
     mode = None if automation is None else automation.without_leads
     if automation is None or mode is None:
         raise ValueError("the rules have no mode without leads: give them an automation that has")
-    actor, moment, there_is = automation.actor, aware(at), known or Known()
+    actor, moment = automation.actor, aware(at)
     unfinished = {stage.id for stage in rules.lead_pipeline.in_role(StageRole.PROCESS)}
 
     def each() -> Iterator[Converted | Rejected]:
         for lead in leads:
             if lead.stage in unfinished and not any(made.closing for made in lead.conversions):
-                chain = Chain(
-                    lead=lead, rules=rules, at=moment, known=there_is, authorizer=authorizer
-                )
+                chain = Chain(lead=lead, rules=rules, at=moment, known=known, authorizer=authorizer)
                 chain.without_leads(mode, actor)
                 for refused in chain.refused:
                     yield Rejected(lead.id, refused.error)
@@ -121,3 +123,9 @@ def convert_unfinished(
                     yield Converted(made)
 
     return each()
+
+
+def _expect(*given: tuple[str, object, type]) -> None:
+    for name, value, cls in given:
+        if not isinstance(value, cls):
+            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")

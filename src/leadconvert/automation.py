@@ -1,6 +1,6 @@
 """Automation as data: when a lead arrives or enters a stage and a condition holds, convert it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import attrs
 from attrs import validators
@@ -163,8 +163,11 @@ def _mode_mistakes(mode: WithoutLeads, kinds: Mapping[str, Kind]) -> Iterator[Pr
     for name in mode.into:
         if name not in kinds:
             yield unknown("kind", name, kinds, "mode without leads")
+    if not mode.into and not mode.targets(kinds.values()):
+        yield mistake("bad_rule", "mode without leads", why="converts into nothing")
     if is_empty(mode.placeholder):
-        yield mistake("blank_id", "mode without leads", what="placeholder")
+        why = "needs a placeholder that is not blank"
+        yield mistake("bad_rule", "mode without leads", why=why)
 
 
 def _stage_mistakes(
@@ -200,11 +203,14 @@ def _target_mistakes(
 
 
 def _circle(rules: Iterable[AutomationRule]) -> list[str]:
-    """Return the ids of rules that could move a lead from one to the other without end."""
-    moving = [rule for rule in rules if rule.to is not None and rule.on is not None]
-    while True:
-        ons, tos = {rule.on for rule in moving}, {rule.to for rule in moving}
-        within = [rule for rule in moving if rule.to in ons and rule.on in tos]
-        if len(within) == len(moving):
-            return [rule.id for rule in within]
-        moving = within
+    """Return the ids of rules whose moves could bring a lead back to them without end."""
+    moving = [rule for rule in rules if None not in (rule.on, rule.to) and rule.on != rule.to]
+    return [rule.id for rule in moving if rule.on in _after(rule.to, moving)]
+
+
+def _after(stage: str | None, moving: Collection[AutomationRule]) -> set[str | None]:
+    """Return the stages to which *moving* rules could bring a lead that enters *stage*."""
+    found = {stage}
+    while more := {rule.to for rule in moving if rule.on in found} - found:
+        found |= more
+    return found

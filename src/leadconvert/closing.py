@@ -16,7 +16,7 @@ from leadconvert.records import Conversion, Lead, Record, StageChange, changed
 from leadconvert.results import ConversionResult, Row, TargetOutcome
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Request
-from leadconvert.values import FrozenMap, Ref
+from leadconvert.values import FrozenMap, Ref, is_empty
 
 
 __all__ = ["Closing", "referring"]
@@ -135,13 +135,13 @@ def referring(
 
     def ref_of(to: str, value: object) -> object:
         if isinstance(value, tuple):
-            return tuple(ref_of(to, item) for item in value)
+            return tuple(ref_of(to, item) for item in value if not is_empty(item))
         ref = Ref(to, str(value), provisional=True)
         return ref if ref in made else Ref(to, str(value))
 
     found = dict(values)
     for name, value in values.items():
         to = kind.members[name].to if name in kind.members else None
-        if to is not None and value is not None:
+        if to is not None and not is_empty(value):
             found[name] = ref_of(to, value)
     return found

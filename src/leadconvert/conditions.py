@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -19,7 +19,8 @@ class Comparison(StrEnum):
     """How a field is compared with a value. *filled* and *empty* take none, *in* takes a list.
 
     A field with several values *equals* and *contains* by any one of them; text contains text,
-    letter by letter. What is empty compares with nothing.
+    letter by letter. A channel is compared by its value alone. What is empty compares with nothing,
+    so it is *not_equals* to everything.
 
     Example:
         >>> from leadconvert import Comparison
@@ -51,19 +52,41 @@ _ORDERED: Final = frozenset(
 )
 _ALONE: Final = frozenset({Comparison.FILLED, Comparison.EMPTY})
 
-_OPERATORS: Final = {
+
+def _contains(found: object, wanted: object) -> bool:
+    both_texts = isinstance(found, str) and isinstance(wanted, str)
+    return found == wanted or (both_texts and str(wanted) in str(found))
+
+
+_ORDERS: Final = {
     Comparison.LESS: operator.lt,
     Comparison.LESS_OR_EQUAL: operator.le,
     Comparison.GREATER: operator.gt,
     Comparison.GREATER_OR_EQUAL: operator.ge,
 }
+#: What compares one value of a record with one value of the condition.
+_COMPARES: Final = {
+    **_ORDERS,
+    Comparison.EQUALS: operator.eq,
+    Comparison.NOT_EQUALS: operator.eq,
+    Comparison.IN: operator.eq,
+    Comparison.CONTAINS: _contains,
+}
 
+T = TypeVar("T")
 #: Returns what a record holds in a field.
 Read: TypeAlias = Callable[[str], object]
 
 
 def _conditions(values: Iterable["Condition"]) -> tuple["Condition", ...]:
     return tuple(values)
+
+
+def _only_conditions(self: object, attribute: "attrs.Attribute[T]", value: T) -> None:
+    del self, attribute
+    for one in value if isinstance(value, tuple) else (value,):
+        if not isinstance(one, Condition):
+            raise TypeError(f"a condition is needed here, not a {type(one).__name__}")
 
 
 def _comparison(value: str) -> Comparison:
@@ -92,7 +115,7 @@ class Where:
     comparison: Comparison = attrs.field(converter=_comparison)
     value: object = attrs.field(default=None, converter=freeze)
 
-    def holds(self, read: Read) -> bool:  # noqa: PLR0911 - one line per comparison, a table
+    def holds(self, read: Read) -> bool:
         """Tell whether the record whose fields *read* returns meets this condition.
 
         Example:
@@ -100,28 +123,12 @@ class Where:
             >>> Where("tags", "contains", "vip").holds({"tags": ("new", "vip")}.get)
             True
         """
-        found = read(self.field)
-        items = [_bare(one) for one in (found if isinstance(found, tuple) else (found,))]
-        items = [one for one in items if not is_empty(one)]
-        match self.comparison:
-            case Comparison.FILLED:
-                return bool(items)
-            case Comparison.EMPTY:
-                return not items
-            case Comparison.EQUALS:
-                return self.value in items
-            case Comparison.NOT_EQUALS:
-                return self.value not in items
-            case Comparison.IN:
-                return isinstance(self.value, tuple) and any(one in self.value for one in items)
-            case Comparison.CONTAINS:
-                return any(
-                    self.value == one
-                    or (isinstance(self.value, str) and isinstance(one, str) and self.value in one)
-                    for one in items
-                )
-            case _:
-                return any(_compares(one, self.comparison, self.value) for one in items)
+        found = [one for one in _values(read(self.field)) if not is_empty(one)]
+        if self.comparison in _ALONE:
+            return bool(found) is (self.comparison is Comparison.FILLED)
+        wanted = _values(self.value)
+        meets = any(_compares(one, self.comparison, value) for one in found for value in wanted)
+        return meets is not (self.comparison is Comparison.NOT_EQUALS)
 
     def mistakes(self, kind: Kind, place: str) -> Iterator[Problem]:
         """Yield what is wrong with this condition on records of *kind*.
@@ -136,17 +143,20 @@ class Where:
         if field is None:
             yield unknown(f"field of {kind.id}", self.field, kind.members, place)
             return
-        if self.comparison in _OPERATORS and field.type not in _ORDERED:
+        several = isinstance(self.value, tuple)
+        if self.comparison in _ORDERS and field.type not in _ORDERED:
             why = f"{field.type.value} has no order"
             yield mistake("bad_condition", place, name=self.field, why=why)
         elif self.comparison in _ALONE:
             if self.value is not None:
                 why = f"{self.comparison.value} takes no value"
                 yield mistake("bad_condition", place, name=self.field, why=why)
-        elif self.comparison is Comparison.IN and not isinstance(self.value, tuple):
-            yield mistake("bad_condition", place, name=self.field, why="in takes a list")
+        elif several is not (self.comparison is Comparison.IN):
+            takes = "one value, not a list" if several else "a list"
+            why = f"{self.comparison.value} takes {takes}"
+            yield mistake("bad_condition", place, name=self.field, why=why)
         else:
-            values = self.value if isinstance(self.value, tuple) else (self.value,)
+            values = self.value if isinstance(self.value, tuple) and self.value else (self.value,)
             yield from _value_mistakes(field, values, place)
 
 
@@ -164,14 +174,16 @@ def _value_mistakes(field: Field, values: Iterable[object], place: str) -> Itera
             yield mistake("bad_condition", place, name=field.id, why=why)
 
 
-def _bare(value: object) -> object:
-    return value.value if isinstance(value, Channel) else value
+def _values(value: object) -> list[object]:
+    """Return each of the values in a field or a condition, a channel as its text."""
+    items = value if isinstance(value, tuple) else (value,)
+    return [one.value if isinstance(one, Channel) else one for one in items]
 
 
-def _compares(left: object, comparison: Comparison, right: object) -> bool:
-    compare = cast("Callable[[object, object], bool]", _OPERATORS[comparison])
+def _compares(found: object, comparison: Comparison, wanted: object) -> bool:
+    compare = cast("Callable[[object, object], bool]", _COMPARES[comparison])
     try:
-        return compare(left, right)
+        return compare(found, wanted)
     except (TypeError, ArithmeticError):  # of two sorts, or no number at all
         return False
 
@@ -186,7 +198,7 @@ class AllOf:
         True
     """
 
-    all_of: tuple["Condition", ...] = attrs.field(converter=_conditions)
+    all_of: "tuple[Condition, ...]" = attrs.field(converter=_conditions, validator=_only_conditions)
 
     def holds(self, read: Read) -> bool:
         """Tell whether the record whose fields *read* returns meets this condition."""
@@ -207,7 +219,7 @@ class AnyOf:
         True
     """
 
-    any_of: tuple["Condition", ...] = attrs.field(converter=_conditions)
+    any_of: "tuple[Condition, ...]" = attrs.field(converter=_conditions, validator=_only_conditions)
 
     def holds(self, read: Read) -> bool:
         """Tell whether the record whose fields *read* returns meets this condition."""
@@ -228,7 +240,7 @@ class Not:
         False
     """
 
-    negated: "Condition"
+    negated: "Condition" = attrs.field(validator=_only_conditions)
 
     def holds(self, read: Read) -> bool:
         """Tell whether the record whose fields *read* returns meets this condition."""

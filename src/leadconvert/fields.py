@@ -380,6 +380,12 @@ class Kind:
             for name in parts
             if name is not None and name not in described
         )
+        # every problem with a stage would tell it
+        mistakes += (
+            mistake("never_hidden", place, name=name)
+            for name in (self.pipeline, self.stage)
+            if name in described and described[name].sensitive
+        )
         mistakes += (
             unknown("field", field.currency, described, place)
             for field in described.values()

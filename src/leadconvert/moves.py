@@ -22,7 +22,7 @@ from leadconvert.records import Lead, Record, changed
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry, Known, Target, targets_of
-from leadconvert.values import Ref, aware, digest
+from leadconvert.values import FrozenMap, Ref, aware, digest
 from leadconvert.whole import MoveResult, Whole, history
 
 
@@ -125,9 +125,13 @@ def plan_move(  # noqa: PLR0913 - as plan()
         'Engine'
     """
     known = Known() if known is None else known
-    kind, targets = rules.kind_of(record), targets_of(into)
+    for name, value, cls in (("rules", rules, ConversionRules), ("known", known, Known)):
+        if not isinstance(value, cls):
+            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
+    kind, targets, moment = rules.kind_of(record), targets_of(into), aware(at)
     if kind is None:
         raise TypeError(f"the rules have no kind of a {type(record).__name__}")
+    supplied = FrozenMap(values or {})
     success = rules.lead_pipeline.in_role(StageRole.SUCCESS)[0].id
     if isinstance(record, Lead) and to == success:
         decided = plan(
@@ -135,12 +139,12 @@ def plan_move(  # noqa: PLR0913 - as plan()
             targets,
             rules=rules,
             actor=actor,
-            at=at,
+            at=moment,
             known=known,
             carry=carry,
             key=key,
             authorizer=authorizer,
-            values=values,
+            values=supplied,
             reason=reason,
         )
         return _of_conversion(decided, kind.id)
@@ -150,29 +154,30 @@ def plan_move(  # noqa: PLR0913 - as plan()
         pipeline=pipeline_of(rules, kind, record),
         record=record,
         to=to,
-        values=values or {},
+        values=supplied,
         links=Links(rights=rights, there=there(rules, [record, *known.records])),
         asks=MOVING,
     )
     step.take()
-    problems = step.problems
-    if not any(one.cause is Cause.LEAD_ACCESS for one in problems):
-        problems = [*_beside_the_point(record, kind, to, success, targets), *problems]
+    # whoever is denied on the record learns only that of it
+    denied = [one for one in step.problems if one.cause is Cause.LEAD_ACCESS]
+    beside = _beside_the_point(record, kind, to, success, targets)
+    problems = denied or [*beside, *step.problems]
     moved = None
     if not problems:
-        fingerprint = digest(("move", kind.id, record.id, to, values or {}))
+        fingerprint = digest(("move", kind.id, record.id, to, supplied))
         whole = Whole(
             kind=kind,
             before=record,
             key=key or f"{record.id}/{history(record)}/{fingerprint}",
             fingerprint=fingerprint,
         )
-        moved = _moved(step, whole, rules, known, authorizer, aware(at), reason)
+        moved = _moved(step, whole, rules, known, authorizer, moment, reason)
     return MovePlan(
         record=record,
         kind=kind.id,
         problems=tuple(problems),
-        form=tuple(step.form),
+        form=() if denied else tuple(step.form),
         required_access=rights.open_questions,
         moved=moved,
     )

@@ -29,8 +29,7 @@ MOVING: Final = (Action.READ, Action.UPDATE, Action.MOVE)
 class Step:
     """Takes one record to stage *to*, with *values* filled on the way.
 
-    Afterwards *filled* is the record with these values, still in its old stage, and *problems* and
-    *form* say what stands in the way.
+    Afterwards *accepted* holds what was filled, *problems* and *form* what stands in the way.
 
     Example:
         >>> from leadconvert import Actor, Lead, Pipeline, Required, Stage, presets
@@ -62,7 +61,6 @@ class Step:
     goes: bool = True
     #: Rights to ask for first; whoever lacks one learns nothing else.
     asks: tuple[Action, ...] = ()
-    filled: Record = attrs.field(init=False)
     accepted: dict[str, object] = attrs.field(factory=dict, init=False)
     problems: list[Problem] = attrs.field(factory=list, init=False)
     form: list[FormField] = attrs.field(factory=list, init=False)
@@ -73,21 +71,17 @@ class Step:
             self._supply(name)
         self.problems += self.links.problems(self.kind, self.accepted, Cause.LEAD_ACCESS)
         self._give_away()
-        self.filled = changed(self.record, self.accepted)
         self._go(self.to)
+        if not self.problems:
+            self._try()
         denied = [one for one in self._denials() if one is not None]
         self.problems = denied or self.problems
-        for problem in self.problems:
-            if problem.field in self.kind.members and self.sight.fillable(str(problem.field)):
-                field = self.kind.members[str(problem.field)]
+        asked = {str(problem.field): problem.code for problem in self.problems}  # each field once
+        for name, why in asked.items():
+            if name in self.kind.members.keys() - self._reserved and self.sight.fillable(name):
                 self.form.append(
                     form_field(
-                        self.kind,
-                        field.id,
-                        target=None,
-                        value=self.kind.read(self.filled, field.id),
-                        sources=(),
-                        why=problem.code,
+                        self.kind, name, target=None, value=self._value(name), sources=(), why=why
                     )
                 )
 
@@ -123,7 +117,7 @@ class Step:
         visible = [member for member in kind.members if member not in self.sight.hidden]
         if name not in visible:
             self._refuse(Cause.INVALID, "unknown_field", name, did_you_mean(name, visible))
-        elif name in {kind.stage, kind.pipeline, kind.converted_from}:
+        elif name in self._reserved:
             self._refuse(Cause.INVALID, "reserved_field", name, {})
         elif not self.sight.fillable(name):
             self._refuse(Cause.INVALID, "not_editable", name, {"actor": self.sight.actor_id})
@@ -137,17 +131,35 @@ class Step:
     def _give_away(self) -> None:
         """Ask whether the record may be given to another owner, if it is."""
         rights, kind = self.links.rights, self.kind
-        owner = self.accepted.get(str(kind.owner))
-        unchanged = {None, kind.read(self.record, kind.owner), rights.actor.id}
-        if owner not in unchanged:
+        before = kind.read(self.record, kind.owner)
+        owner = self.accepted.get(str(kind.owner), before)
+        if owner not in {before, rights.actor.id}:
             asked = rights.with_record(kind, self.record, Action.ASSIGN)
             denial = rights.denial(asked, Cause.LEAD_ACCESS)
             self.problems += [] if denial is None else [denial]
+
+    def _try(self) -> None:
+        """Find out whether the record can stand as it would be written."""
+        there = {str(self.kind.stage): self.to} if self.goes else {}
+        try:
+            changed(self.record, {**self.accepted, **there})
+        except Exception as error:  # noqa: BLE001 - a user's class may raise anything
+            facts = {"error": type(error).__name__}
+            self._refuse(Cause.INVALID, "constructor_failed", None, facts)
+
+    def _value(self, name: str) -> object:
+        """Return what the record holds in a field, or is filled with."""
+        return self.accepted.get(name, self.kind.read(self.record, name))
 
     @property
     def sight(self) -> Sight:
         """What the actor may not see or fill."""
         return self.links.rights.sight(self.kind)
+
+    @property
+    def _reserved(self) -> frozenset[str | None]:
+        """The fields that nobody fills by hand."""
+        return frozenset({self.kind.stage, self.kind.pipeline, self.kind.converted_from})
 
     def _go(self, to: str) -> None:
         facts: dict[str, object]
@@ -155,7 +167,11 @@ class Step:
             self._refuse(Cause.STAGE, "no_stages_here", None, {})
             return
         if self.pipeline is None:
-            self._refuse(Cause.STAGE, "unknown_pipeline", self.kind.pipeline, {"pipelines": ()})
+            own = self.links.rights.rules.pipelines_of(self.kind.id)
+            known = [pipeline.id for pipeline in own]
+            named = str(self.kind.read(self.record, self.kind.pipeline))
+            facts = {"pipelines": known, **did_you_mean(named, known)}
+            self._refuse(Cause.STAGE, "unknown_pipeline", self.kind.pipeline, facts)
             return
         ids = [stage.id for stage in self.pipeline.stages]
         now = str(self.kind.read(self.record, self.kind.stage))
@@ -184,7 +200,7 @@ class Step:
         for name in pipeline.required_at(end.id):
             if name in self.sight.hidden or name in refused:
                 continue
-            if is_empty(self.kind.read(self.filled, name)):
+            if is_empty(self._value(name)):
                 yield self._lacks(name, end)
 
     def _lacks(self, name: str, end: Stage) -> Problem:

@@ -197,12 +197,13 @@ class Pipeline:
             ... ).required_at("b")
             ('comments',)
         """
-        order = self._in_order()
+        order, failures = self._in_order(), self.in_role(StageRole.FAILURE)
+        failed = id in [stage.id for stage in failures]
         found: list[str] = []
         for one in self.required:
             first = order.index(one.since) if one.since else 0
             last = order.index(one.until) if one.until else len(order)
-            counts = id not in order if one.failures else id in order[first : last + 1]
+            counts = failed if one.failures else id in order[first : last + 1]
             found += one.fields if counts else ()
         return tuple(dict.fromkeys(found))
 

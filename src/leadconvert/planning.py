@@ -248,17 +248,24 @@ class _Planner:
         """Whoever is denied on the lead, or on a target, learns only that of it."""
         lead_denied = any(one.cause is Cause.LEAD_ACCESS for one in self.problems)
         denied = {one.target for one in self.problems if one.cause is Cause.TARGET_ACCESS}
+        closed = {ref.kind for ref in self.refs.values()} - self._open_kinds
         told: list[Problem] = []
         for one in self.problems:
+            of_denied = one.target in denied if one.target is not None else one.kind in closed
             may_know = (
                 one.cause is Cause.LEAD_ACCESS
                 if lead_denied
-                else one.cause is Cause.TARGET_ACCESS or one.target not in denied
+                else one.cause is Cause.TARGET_ACCESS or not of_denied
             )
             (told if may_know else self.withheld).append(one)
         if lead_denied:
             self.form, self.questions = [], []
         return tuple(sorted(told, key=_place))
+
+    @property
+    def _open_kinds(self) -> set[str]:
+        """The kinds of which the actor may make a target asked for."""
+        return {draft.ref.kind for draft in self.drafts if not draft.denied}
 
     # -- is the lead ready ------------------------------------------------------------------------
 
@@ -449,7 +456,7 @@ class _Planner:
     def what_reaches_nothing(self) -> None:
         kinds = {ref.kind for ref in self.refs.values()}
         reached = {row.field for row in self.rows}
-        chosen = [kind for kind in self.rules.kinds if kind.id in kinds]
+        chosen = [kind for kind in self.rules.kinds if kind.id in self._open_kinds]
         hidden = self.rights.sight(self.rules.lead).hidden
         for row in leftovers(self.lead, self.rules, self.carry, reached, kinds):
             self.rows.append(row)

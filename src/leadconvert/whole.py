@@ -165,7 +165,12 @@ class Whole:
     def written(self, after: Record) -> dict[str, object]:
         """Return the fields in which *after* differs, with refs in place of ids."""
         before = held(self.before)
-        differing = {name: one for name, one in held(after).items() if one != before.get(name)}
+        differing = {
+            name: one
+            for name, one in held(after).items()
+            # what is no number equals nothing, not even itself
+            if one is not before.get(name) and one != before.get(name)
+        }
         return referring(self.kind, differing)
 
 
@@ -182,8 +187,10 @@ def _bound(values: Mapping[str, object], made: Mapping[Ref, Ref]) -> dict[str, o
     return {name: bind(value, made) for name, value in values.items()}
 
 
-def history(record: Record) -> int:
-    """Return how much has happened to *record* already: a move done again is another one.
+def history(record: Record) -> int | str | None:
+    """Return what tells a move of *record* from the same move done again later.
+
+    It is how much has happened to it already, or its revision where it keeps no history.
 
     Example:
         >>> from leadconvert import Lead
@@ -191,5 +198,7 @@ def history(record: Record) -> int:
         >>> history(Lead(id="L-7", stage="NEW"))
         0
     """
-    kept = (getattr(record, name, ()) for name in ("conversions", "stagehistory"))
-    return sum(map(len, kept))
+    everything = held(record)
+    lists = [everything.get(name) for name in ("conversions", "stage_history")]
+    kept = [len(one) for one in lists if isinstance(one, tuple)]
+    return sum(kept) if kept else record.revision

@@ -47,7 +47,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "work with the records it became",
     ),
     "in_failure_stage": (
-        "the lead stands in the failure stage {stage!r}",
+        "the {kind} stands in the failure stage {stage!r}",
         "move it back to a stage in process first",
     ),
     "stage_disagrees": (
@@ -60,8 +60,8 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "reopen it instead of moving it",
     ),
     "not_listed": (
-        "from {stage!r} a {kind} moves to {listed} alone, not to {to!r}",
-        "choose one of those, or add the stage to the list",
+        "no move of a {kind} from {stage!r} to {to!r} is listed",
+        "choose one that is, or add it to the list",
     ),
     "backwards": (
         "pipeline {pipeline!r} moves forward only, not from {stage!r} back to {to!r}",
@@ -73,7 +73,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "leave the targets out, or move to the success stage {success!r}",
     ),
     "unknown_stage": (
-        "the lead stands in {stage!r}, which pipeline {pipeline!r} does not have{hint}",
+        "the {kind} stands in {stage!r}, which pipeline {pipeline!r} does not have{hint}",
         "correct the stage, or add it to the rules",
     ),
     # targets
@@ -191,6 +191,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "custom_is_standard": (
         "{name!r} is an attribute of the class",
         "describe it in fields=, not in custom=",
+    ),
+    "never_hidden": (
+        "{name!r} says where a record stands, which cannot be hidden",
+        "do not mark it as sensitive",
     ),
     "no_back_pointer": (
         "nothing points back at the lead",

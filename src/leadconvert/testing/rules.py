@@ -129,8 +129,9 @@ def _kinds(draw: st.DrawFn) -> list[Kind]:
 @st.composite
 def _guarded(draw: st.DrawFn, kind: Kind) -> Kind:
     """Draw *kind* with a few of its fields, standard and custom, marked as sensitive."""
-    custom_ids = [field.id for field in kind.custom] or list(kind.members)  # they are the few
-    either = st.sampled_from(custom_ids) | st.sampled_from(list(kind.members))
+    hideable = [name for name in kind.members if name not in {kind.stage, kind.pipeline}]
+    custom_ids = [field.id for field in kind.custom] or hideable  # they are the few
+    either = st.sampled_from(custom_ids) | st.sampled_from(hideable)
     names = draw(st.lists(either, unique=True, max_size=3))
     marked = {name: attrs.evolve(kind.members[name], sensitive=True) for name in names}
     custom = [marked.pop(field.id, field) for field in kind.custom]
