@@ -374,6 +374,9 @@ class TestWithoutLeads:
         """A mode that converts into nothing is refused."""
         nothing = "mode without leads: the rule converts into nothing (correct or remove it)"
         assert [nothing] == told(mode=WithoutLeads(), kinds=(COMPANY, INVOICE))
+        assert ["mode without leads: there is no kind 'zzz' (correct the name)"] == told(
+            mode=WithoutLeads(into=["zzz"]), kinds=(COMPANY, INVOICE)
+        )
         assert [] == told(mode=WithoutLeads(into=["invoice"]), kinds=(COMPANY, INVOICE))
         assert [] == told(mode=WithoutLeads(), kinds=(CONTACT,))
 

@@ -69,7 +69,7 @@ FIELDS = attrs.evolve(
         Field("UF_HEAT", "enumeration", options=["cold", "hot"]),
         Field("UF_FILE", "file"),
         Field("UF_SHORT", "text", max_length=3, default="abc"),
-        Field("UF_COUNTS", "integer", multiple=True, default=[1]),
+        Field("UF_COUNTS", "integer", multiple=True, default=[1, 2]),
     ],
 )
 
@@ -388,6 +388,10 @@ class TestWhereMistakes:
             (
                 Where("UF_HEAT", "equals", "warm"),
                 "UF_HEAT cannot be: the value does not fit: unknown_option",
+            ),
+            (
+                Where("tags", "in", [["a", "b"]]),
+                "tags cannot be: the value does not fit: several_values",
             ),
             (Where("UF_DAY", "less", NOON), "UF_DAY cannot be: the value does not fit: wrong_type"),
             (Where("UF_AT", "less", DAY), "UF_AT cannot be: the value does not fit: wrong_type"),

@@ -285,15 +285,15 @@ class TestWhyNot:
         ] == grid(SALES)
 
     def test_forward_only(self) -> None:
-        """Nothing goes back, but into a failure."""
+        """Nothing goes back, but into a failure or out of it."""
         assert [
             "a    = . . . . . .",
             "b    < = . . . . .",
-            "x    < < = . F F .",
+            "x    . . = . F F .",
             "c    < < . = . . .",
             "won  S S S S = S S",
             "paid S S S S S = S",
-            "y    < < . < F F =",
+            "y    . . . . F F =",
         ] == grid(attrs.evolve(SALES, forward_only=True))
 
     #: One stage lists some moves, one none, a failure a success; a success lists what is no use.

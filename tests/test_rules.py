@@ -348,6 +348,26 @@ class TestAutomation:
         )
         assert automation == made.automation
 
+    def test_values_of_its_targets(self) -> None:
+        """What a rule supplies is checked like a constant: type, pipeline, stage, and who sets it."""
+        values = {
+            "amount": "much",
+            "pipeline": "slaes",
+            "stage": "opne",
+            "converted_from": ["L-1"],
+            "comments": None,
+        }
+        rule = AutomationRule("all", [Create("deal", values=values)], on="new")
+        automation = Automation(self.ROBOT, [rule])
+        assert [
+            "automation rule all: the default does not fit: wrong_type (correct it)",
+            "automation rule all: the rule supplies deal.converted_from, which the conversion sets"
+            " itself (correct or remove it)",
+            "automation rule all: there is no pipeline 'slaes', did you mean 'sales'?"
+            " (correct the name)",
+            "automation rule all: there is no stage 'opne', did you mean 'open'? (correct the name)",
+        ] == told(lambda: rules(policy=self.POLICY, automation=automation))
+
     def test_the_stages_of_another_pipeline(self) -> None:
         """A rule acts in the stages of the leads, not in those of deals."""
         automation = Automation(self.ROBOT, [AutomationRule("all", ["deal"], on="open")])

@@ -123,15 +123,16 @@ def form_fields(filler: Filler, problems: Iterable[Problem]) -> Iterator[FormFie
         >>> [field.field for field in form_fields(filler, missing(filler))]
         ['last_name', 'first_name']
     """
-    kind = filler.kind
+    kind, asked = filler.kind, set[str]()
     for problem in problems:
         names = problem.params.get("fields", (problem.field,))
         assert isinstance(names, tuple)  # noqa: S101 - as missing() makes it
         for name in names:
             if name not in kind.members or name == kind.converted_from:
                 continue
-            if not filler.sight.fillable(name):
+            if name in asked or not filler.sight.fillable(name):
                 continue
+            asked.add(name)
             yield form_field(
                 kind,
                 name,

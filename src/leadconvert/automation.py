@@ -153,9 +153,9 @@ def automation_mistakes(
 
 
 def _actor_mistakes(actor: Actor, policy: Policy) -> Iterator[Problem]:
-    roles = [role.id for role in policy.roles]
-    strange = [] if policy.unrestricted else sorted(actor.roles.difference(roles))
-    for name in strange:
+    roles = [role.id for role in policy.roles]  # none where an engine of the host's decides
+    checked = roles and not policy.unrestricted
+    for name in sorted(actor.roles.difference(roles)) if checked else ():
         yield unknown("role", name, roles, "automation")
 
 

@@ -97,9 +97,9 @@ class Pipeline:
     """The ordered stages of one kind of record. A new record starts in the first one in process.
 
     Where a kind has several pipelines, one is the *default*. One may move from any stage to any
-    other, unless *forward_only*, which no move but into a failure may go against, or a stage lists
-    its own; from a failure to a success only where that is listed. *required* says what must be
-    filled in which stages.
+    other, from a failure to a success only where that is listed. *forward_only* allows no move
+    back, but into a failure or out of it; a stage that lists its moves allows just these.
+    *required* says what must be filled in which stages.
 
     Raises:
         leadconvert.errors.DefinitionError: a stage stands twice, none is in process, a stage that
@@ -226,6 +226,5 @@ class Pipeline:
         if start.role is StageRole.FAILURE and end.role is StageRole.SUCCESS:
             return "in_failure_stage"
         goes_back = ids.index(end.id) < ids.index(start.id)
-        if self.forward_only and goes_back and end.role is not StageRole.FAILURE:
-            return "backwards"
-        return None
+        failure = StageRole.FAILURE in {start.role, end.role}  # which have no order
+        return "backwards" if self.forward_only and goes_back and not failure else None

@@ -296,6 +296,7 @@ def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
         yield from automation_mistakes(
             rules.automation, rules.lead, rules.kinds, own[0], rules.policy
         )
+        yield from _automation_mistakes(rules, rules.automation)
     for name, transform in rules.transforms:
         if name in TRANSFORMS:
             yield mistake("duplicate", "transforms", what="transform", name=name)
@@ -406,15 +407,27 @@ def _mapping_mistakes(rules: ConversionRules, mapping: FieldMapping) -> Iterator
     elif mapping.target == kind.converted_from:
         yield mistake("unmappable", place, name=f"{kind.id}.{mapping.target}")
     elif not is_empty(mapping.constant):
-        yield from _constant_mistakes(rules, kind, kind.members[mapping.target], mapping)
+        field = kind.members[mapping.target]
+        yield from _value_mistakes(rules, kind, field, mapping.constant, place)
 
 
-def _constant_mistakes(
-    rules: ConversionRules, kind: Kind, field: Field, mapping: FieldMapping
+def _automation_mistakes(rules: ConversionRules, automation: Automation) -> Iterator[Problem]:
+    for rule in automation.rules:
+        for target in rule.into:
+            kind, place = rules.kind(target.kind), f"automation rule {rule.id}"
+            for name, value in () if kind is None else sorted(target.values.items()):
+                if kind is not None and name == kind.converted_from:
+                    why = f"supplies {kind.id}.{name}, which the conversion sets itself"
+                    yield mistake("bad_rule", place, why=why)
+                elif kind is not None and name in kind.members and not is_empty(value):
+                    yield from _value_mistakes(rules, kind, kind.members[name], value, place)
+
+
+def _value_mistakes(
+    rules: ConversionRules, kind: Kind, field: Field, given: object, place: str
 ) -> Iterator[Problem]:
-    place = f"mapping {mapping}"
     try:
-        value = field.accept(mapping.constant)
+        value = field.accept(given)
     except MisfitError as misfit:
         yield mistake("bad_default", place, why=misfit.code)
         return
