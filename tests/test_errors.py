@@ -610,7 +610,7 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "bad_default": (
         lambda: refused(lambda: Field("x", "text", default=5)),
-        "field x: the default does not fit: wrong_type (correct it)",
+        "field x: the value does not fit: wrong_type (correct it)",
     ),
     "bad_length": (
         lambda: refused(lambda: Field("x", "text", max_length=0)),

@@ -261,7 +261,7 @@ class TestField:
             "field  : to says nothing about a field of type integer (leave it out)",
             "field  : currency says nothing about a field of type integer (leave it out)",
             "field  : max_length says nothing about a field of type integer (leave it out)",
-            "field  : the default does not fit: wrong_type (correct it)",
+            "field  : the value does not fit: wrong_type (correct it)",
         ] == told(caught)
 
     @pytest.mark.parametrize(
@@ -277,15 +277,15 @@ class TestField:
             ),
             (
                 lambda: Field("x", "enumeration", options=["a"], default="b"),
-                "field x: the default does not fit: unknown_option (correct it)",
+                "field x: the value does not fit: unknown_option (correct it)",
             ),
             (
                 lambda: Field("x", "text", max_length=2, default="abc"),
-                "field x: the default does not fit: too_long (correct it)",
+                "field x: the value does not fit: too_long (correct it)",
             ),
             (
                 lambda: Field("x", "datetime", default=NAIVE),
-                "field x: the default does not fit: naive_moment (correct it)",
+                "field x: the value does not fit: naive_moment (correct it)",
             ),
         ],
     )
@@ -468,7 +468,7 @@ class TestKind:
                     ),
                 ],
             ),
-            (Misjudged, ["field size: the default does not fit: wrong_type (correct it)"]),
+            (Misjudged, ["field size: the value does not fit: wrong_type (correct it)"]),
         ],
     )
     def test_classes_that_will_not_do(self, cls: type[Record], expected: list[str]) -> None:

@@ -349,7 +349,7 @@ class TestAutomation:
         assert automation == made.automation
 
     def test_values_of_its_targets(self) -> None:
-        """What a rule supplies is checked like a constant: type, pipeline, stage, and who sets it."""
+        """What a rule supplies is checked like a constant: its type, pipeline, stage, and whose."""
         values = {
             "amount": "much",
             "pipeline": "slaes",
@@ -359,14 +359,19 @@ class TestAutomation:
         }
         rule = AutomationRule("all", [Create("deal", values=values)], on="new")
         automation = Automation(self.ROBOT, [rule])
+        guess = "(correct the name)"
         assert [
-            "automation rule all: the default does not fit: wrong_type (correct it)",
-            "automation rule all: the rule supplies deal.converted_from, which the conversion sets"
-            " itself (correct or remove it)",
-            "automation rule all: there is no pipeline 'slaes', did you mean 'sales'?"
-            " (correct the name)",
-            "automation rule all: there is no stage 'opne', did you mean 'open'? (correct the name)",
-        ] == told(lambda: rules(policy=self.POLICY, automation=automation))
+            "the value does not fit: wrong_type (correct it)",
+            (
+                "the rule supplies deal.converted_from, which the conversion sets itself"
+                " (correct or remove it)"
+            ),
+            f"there is no pipeline 'slaes', did you mean 'sales'? {guess}",
+            f"there is no stage 'opne', did you mean 'open'? {guess}",
+        ] == [
+            one.removeprefix("automation rule all: ")
+            for one in told(lambda: rules(policy=self.POLICY, automation=automation))
+        ]
 
     def test_the_stages_of_another_pipeline(self) -> None:
         """A rule acts in the stages of the leads, not in those of deals."""
@@ -441,7 +446,7 @@ class TestMappings:
             ),
             (
                 FieldMapping.fixed("deal", "amount", "much"),
-                "mapping constant → deal.amount: the default does not fit: wrong_type (correct it)",
+                "mapping constant → deal.amount: the value does not fit: wrong_type (correct it)",
             ),
             (
                 FieldMapping.fixed("deal", "pipeline", "sale"),

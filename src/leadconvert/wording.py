@@ -178,7 +178,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "reserved_id": ("{name!r} has a meaning of its own", "choose another id"),
     "no_options": ("an enumeration needs options", "give it options=[...]"),
     "misplaced": ("{what} says nothing about a field of type {type}", "leave it out"),
-    "bad_default": ("the default does not fit: {why}", "correct it"),
+    "bad_default": ("the value does not fit: {why}", "correct it"),
     "bad_length": ("max_length must be 1 or more", "correct it"),
     "no_kind_of_reference": ("a reference needs the kind it points at", "give it to='...'"),
     "not_attrs": ("{name} is no attrs class", "decorate it with @attrs.frozen"),
