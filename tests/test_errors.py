@@ -410,7 +410,7 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: moved(TITLED, "JUNK", "deal"),
         (
             "moving to 'JUNK' converts nothing, so there is nothing to convert into"
-            " (leave the targets out, or move to the success stage 'DONE')"
+            " (leave the targets out, or move a lead to its success stage)"
         ),
     ),
     "unknown_stage": (

@@ -274,7 +274,7 @@ class TestWhichMoves:
             (ONWARD, "new", "talk", None),
             (ONWARD, "talk", "new", "backwards"),
             (ONWARD, "talk", "lost", None),
-            (ONWARD, "lost", "new", "backwards"),
+            (ONWARD, "lost", "new", None),
         ],
     )
     def test_of_a_lead(self, leads: Pipeline, start: str, to: str, why_not: str | None) -> None:

@@ -174,10 +174,11 @@ class Step:
             self._refuse(Cause.STAGE, "unknown_pipeline", self.kind.pipeline, facts)
             return
         ids = [stage.id for stage in self.pipeline.stages]
-        now = str(self.kind.read(self.record, self.kind.stage))
+        stands = self.kind.read(self.record, self.kind.stage)
+        now = stands if isinstance(stands, str) else None
         start, end = self.pipeline.stage(now), self.pipeline.stage(to)
         if start is None:
-            facts = {"stage": now, "pipeline": self.pipeline.id, **did_you_mean(now, ids)}
+            facts = {"stage": now, "pipeline": self.pipeline.id, **did_you_mean(now or "", ids)}
             self._refuse(Cause.STAGE, "unknown_stage", None, facts)
         elif end is None:
             facts = {"pipeline": self.pipeline.id, "stages": ids, **did_you_mean(to, ids)}

@@ -64,7 +64,8 @@ class Required:
 
     *since* is the first of these stages and *until* the last, both included, in the order of the
     stages that are no failure; without them it is all of those. *failures* makes it the set for the
-    failure stages instead. (A field that is required always says so itself.)
+    failure stages instead. (`Field.required` is about making a record, this about moving one and
+    about making it in a stage.)
 
     Example:
         >>> from leadconvert import Pipeline, Required, Stage

@@ -336,6 +336,8 @@ class _Planner:
         else:
             self.choices = choose(self.lead, self.rules, self._denials)
         kinds = self.choices.kinds
+        if any(one.cause is Cause.ALREADY_CONVERTED for one in of_lead):
+            return  # what to choose is no question then
         if kinds or of_lead:
             facts: dict[str, object] = {"kinds": sorted(kinds or self.rules.order)}
             if len(self.choices.offered) <= _LISTED:

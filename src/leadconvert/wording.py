@@ -70,7 +70,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "no_stages_here": ("records of kind {kind} have no stages", "move something else"),
     "no_conversion_there": (
         "moving to {to!r} converts nothing, so there is nothing to convert into",
-        "leave the targets out, or move to the success stage {success!r}",
+        "leave the targets out, or move a lead to its success stage",
     ),
     "unknown_stage": (
         "the {kind} stands in {stage!r}, which pipeline {pipeline!r} does not have{hint}",
