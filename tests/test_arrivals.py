@@ -184,6 +184,13 @@ class TestArrival:
         assert ["there"] == acted(result)
         assert ["IN_PROCESS"] == [one.to_stage for one in result.lead.stage_history]
 
+    def test_moved_to_where_it_arrives(self) -> None:
+        """A rule that would move the lead to where it stands has nothing to do, or refuse."""
+        result = arrived(NEW, rule("a", to="NEW"), rule("b", ["deal"], to="NEW"))
+
+        assert (["b"], []) == (acted(result), why(result))
+        assert () == result.lead.stage_history
+
     def test_closed_on_arrival(self) -> None:
         """A closing rule closes the lead, and its history says so."""
         result = arrived(NEW, rule("a", ["deal"], closing=True), rule("b", ["contact"], on="NEW"))

@@ -341,6 +341,13 @@ class TestWritten:
 
         assert {"title": "Oil", "last_name": None, "UF_Y": 1} == whole.written(after)
 
+    def test_emptied_before_it_was_filled(self) -> None:
+        """A custom field that is new on the record is written, even if it is empty."""
+        whole = Whole(kind=RULES.lead, before=NEW, key="k", fingerprint="f")
+        after = attrs.evolve(NEW, custom={"UF_X": None, "UF_Y": None})
+
+        assert {"UF_X": None, "UF_Y": None} == whole.written(after)
+
     def test_refs_in_place_of_ids(self) -> None:
         """References are written as refs, one or many; what was emptied is empty."""
         whole = Whole(kind=RULES.lead, before=BOUND, key="k", fingerprint="f")

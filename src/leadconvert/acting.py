@@ -118,7 +118,7 @@ class Chain:
     def _act(self, rule: AutomationRule, actor: Actor) -> None:
         if rule.into and not self._take(rule, self._plan(rule, rule.into, actor)):
             return
-        if rule.to is not None:
+        if rule.to is not None and rule.to != self.lead.stage:
             self._move(rule, rule.to, actor)
 
     def _plan(self, rule: AutomationRule, targets: Iterable[Create], actor: Actor) -> Plan:

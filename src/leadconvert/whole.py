@@ -169,7 +169,7 @@ class Whole:
             name: one
             for name, one in held(after).items()
             # what is no number equals nothing, not even itself
-            if one is not before.get(name) and one != before.get(name)
+            if name not in before or (one is not before[name] and one != before[name])
         }
         return referring(self.kind, differing)
 
