@@ -185,7 +185,10 @@ def cases(
     asked = draw(testing.access_requests(CRM))
     if said and draw(st.integers(0, 3)):
         asked = draw(spoken_of(draw(st.sampled_from(said))))
-    return Case(policy, draw(testing.actors(CRM)), asked)
+    actor = draw(testing.actors(CRM))
+    if draw(st.booleans()):
+        actor = attrs.evolve(actor, roles=["r-1", "r-2", "r-3"])
+    return Case(policy, actor, asked)
 
 
 @st.composite
@@ -229,7 +232,7 @@ ROLES: Final = st.sampled_from(["r-1", "r-2", "r-3"])
 
 
 class TestDecisions:
-    @quick
+    @settings(laws, max_examples=400)
     @given(cases())
     def test_are_those_of_the_reference(self, case: Case) -> None:
         """A policy permits exactly what the words of its grants, forbids and overrides say."""
@@ -865,12 +868,19 @@ class Hiding:
 
     def hides(self, kind: str, name: str) -> bool:
         """Tell whether a target's field is hidden, or may come from a hidden one of the lead."""
-        return (kind, name) in self.hidden or any(
-            ("lead", source) in self.hidden
+        return (kind, name) in self.hidden or bool(self._sources(kind, name) & self.hidden)
+
+    def shows_some(self, kind: str, name: str) -> bool:
+        """Tell whether a target's field is seen, and may come from a seen one of the lead."""
+        return (kind, name) not in self.hidden and bool(self._sources(kind, name) - self.hidden)
+
+    def _sources(self, kind: str, name: str) -> set[Place]:
+        return {
+            ("lead", source)
             for mapping in self.asked.rules.mappings
             if (mapping.kind, mapping.target) == (kind, name)
             for source in mapping.sources
-        )
+        }
 
     def secrets(self, found: Plan) -> Iterator[tuple[Place, bytes]]:
         """Yield what the actor must not find: hidden fields, denied targets, or all of it."""
@@ -1077,7 +1087,9 @@ def mappings(
     sources = list(candidates["lead"])
     transforms = st.sampled_from([None, None, None, "first", "join", "upper", "strip", "explode"])
     for kind in ("deal", "offer"):
-        for target in _several(draw, candidates[kind], 8, at_least=3):
+        amount = "amount" if kind == "deal" else "x901q_margin"
+        chosen = _several(draw, candidates[kind], 8, at_least=3)
+        for target in dict.fromkeys([*chosen, amount]):
             field = kinds[kind].members[target]
             alike = [name for name in sources if field.fits(kinds["lead"].members[name])]
             pool = alike if alike and draw(st.integers(0, 3)) else sources
@@ -1232,6 +1244,8 @@ class TestSecrets:
                 one.cause for one in [*of_it, *withheld] if one not in hidden
             )
             assert all(hiding.hides(draft.ref.kind, str(one.field)) for one in withheld)
+            misfits = [one for one in of_it if one.cause is Cause.INVALID and one.field]
+            assert all(hiding.shows_some(draft.ref.kind, str(one.field)) for one in misfits)
 
     @laws
     @given(
@@ -1285,6 +1299,58 @@ class TestSecrets:
         else:
             assert value == found.result().deal.custom["UF_HIDDEN"]
 
+    @laws
+    @given(st.booleans(), st.booleans(), st.booleans())
+    def test_a_currency_for_a_hidden_amount(self, of_lead: bool, of_deal: bool, seen: bool) -> None:
+        """What a hidden amount needs is not asked for, nor what it needs it for."""
+        [title, amount, *others] = DEAL.fields
+        amount = attrs.evolve(amount, sensitive=of_deal, label="Bounty")
+        known_as = attrs.evolve(LEAD.members["amount"], sensitive=of_lead)
+        rules = guarded(None)
+        grants = [LEAD_RIGHTS, TARGET_RIGHTS, *([FIELD_RIGHTS] if seen else [])]
+        rules = attrs.evolve(
+            rules,
+            lead=attrs.evolve(
+                rules.lead,
+                fields=[known_as if one.id == "amount" else one for one in LEAD.fields],
+            ),
+            kinds=[attrs.evolve(DEAL, fields=[title, amount, *others])],
+            mappings=[*rules.mappings, FieldMapping("amount", "deal")],
+            policy=Policy([Role("base", grants)]),
+            transforms={},
+        )
+        lead = Lead(id="L-7", stage="NEW", title="Engine", amount=Decimal(5000))
+        found = Asked(rules, lead, (Create("deal"),), Actor("u-1", roles=["base"])).plan()
+        hidden = (of_lead or of_deal) and not seen
+
+        assert ["hidden" if hidden else "currency_required"] == [one.code for one in found.problems]
+        assert hidden != bool(found.form)
+        assert hidden != any(b"Bounty" in said for _, said in told(found))
+
+    @laws
+    @given(
+        st.sampled_from(["values", "carry from", "carry to", "values of the lead"]),
+        st.sampled_from(["UF_PLAIM", "UF_PLAIN", "UF_SIZE", "titel", "nothing like it"]),
+    )
+    def test_a_denied_target_might_have_any_fields(self, where: str, typed: str) -> None:
+        """Whoever may not make a deal learns nothing of its fields, whatever they type."""
+        denied = Policy([Role("base", [LEAD_RIGHTS])])
+        rules = attrs.evolve(guarded(None), policy=denied, transforms={})
+        fields = [Field("UF_SIZE", "text", required=True), Field("UF_PLAIM", "text")]
+        other = attrs.evolve(rules, kinds=[attrs.evolve(DEAL, custom=fields)], transforms={})
+        found, same = naming(where, typed, rules), naming(where, typed, other)
+
+        assert "no_grant" in {one.code for one in found.problems}
+        assert refusals(found) == refusals(same)
+        shown = {said for how, said in told(same) if how.startswith("shown")}
+        names = {"UF_PLAIM", "UF_SIZE"} - {typed}
+        assert not any(name.encode() in said for said in shown for name in names)
+
+
+def refusals(found: Plan) -> dict[str, bytes]:
+    """Return all that is told of a plan but its rows."""
+    return {how: said for how, said in told(found) if not how.startswith("shown")}
+
 
 def guarded(name: str | None, *, required: bool = False, mapped: bool = False) -> ConversionRules:
     """Return rules whose leads and deals have a field that nobody sees, under that name."""
@@ -1303,19 +1369,22 @@ def guarded(name: str | None, *, required: bool = False, mapped: bool = False) -
     )
 
 
+def carry_of(where: str, name: str) -> dict[str, dict[str, str]]:
+    """Return where somebody who types that name wants fields of the lead to go."""
+    if where == "carry from":
+        return {name: {"deal": "UF_PLAIN"}}
+    return {"UF_SEEN": {"deal": name}} if where == "carry to" else {}
+
+
 def naming(where: str, name: str, rules: ConversionRules) -> Plan:
     """Return the plan of somebody who types that name."""
     lead = Lead(id="L-7", stage="NEW", title="Engine", custom={"UF_SEEN": "blue"})
     values = {name: "typed"} if where == "values" else {}
-    carry = {
-        "carry from": {name: {"deal": "UF_PLAIN"}},
-        "carry to": {"UF_SEEN": {"deal": name}},
-    }.get(where, {})
     return Asked(
         rules,
         lead,
         (Create("deal", values=values),),
         Actor("u-1", roles=["base"]),
-        carry=carry,
+        carry=carry_of(where, name),
         values={name: "typed"} if where == "values of the lead" else {},
     ).plan()

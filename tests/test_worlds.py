@@ -93,12 +93,15 @@ TARGET: Final = {
     "filled denied": ["no_grant"],
     "empty denied": ["no_grant"],
 }
-#: Where no target was chosen: whether the lead can be converted, and may be into anything.
+#: Where no target was chosen: whether the lead can be converted, and may be into anything. Once it
+#: is converted, what to choose is no question.
 NO_TARGET: Final = {
-    "ready open": "no_targets",
-    "ready closed": "nothing_open",
-    "unready open": "no_targets",
-    "unready closed": "no_targets",
+    "ready open": ["no_targets"],
+    "ready closed": ["nothing_open"],
+    "unready open": ["no_targets"],
+    "unready closed": ["no_targets"],
+    "converted open": [],
+    "converted closed": [],
 }
 
 
@@ -158,8 +161,8 @@ def expected(move: Move, right: str, required: str, targets: Iterable[Target] = 
             told = [*told, *(f"{at} {code}" for code in TARGET[f"{one.filled} {one.right}"])]
     elif move.converts:
         is_open = any(one.right == "allowed" for one in targets)
-        ready = "unready" if way else "ready"
-        told = [*told, NO_TARGET[f"{ready} {'open' if is_open else 'closed'}"]]
+        ready = "converted" if way == [THERE["lead s"]] else "unready" if way else "ready"
+        told = [*told, *NO_TARGET[f"{ready} {'open' if is_open else 'closed'}"]]
     elif chosen:
         told = [*told, "no_conversion_there"]
     return told
