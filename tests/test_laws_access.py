@@ -183,8 +183,10 @@ def cases(
     policy = draw(testing.policies(CRM, combine=combine, forbids=forbids, overrides=overrides))
     said = [grant for role in policy.roles for grant in (*role.grants, *role.forbids)]
     asked = draw(testing.access_requests(CRM))
+    of_stage = [grant for grant in said if grant.stage is not None]
     if said and draw(st.integers(0, 3)):
-        asked = draw(spoken_of(draw(st.sampled_from(said))))
+        about = draw(st.sampled_from(said) | st.sampled_from(of_stage or said))
+        asked = draw(spoken_of(about))
     actor = draw(testing.actors(CRM))
     if draw(st.booleans()):
         actor = attrs.evolve(actor, roles=["r-1", "r-2", "r-3"])
@@ -233,6 +235,22 @@ ROLES: Final = st.sampled_from(["r-1", "r-2", "r-3"])
 
 class TestDecisions:
     @settings(laws, max_examples=400)
+    @given(
+        testing.actors(CRM),
+        st.sets(st.sampled_from(list(Scope)), max_size=2),
+        st.none() | testing.users(),
+        st.booleans(),
+    )
+    def test_scopes_reach_what_their_words_say(
+        self, actor: Actor, scope: set[Scope], owner: str | None, opened: bool
+    ) -> None:
+        """A scope reaches the records of those near to the actor in that way, and no others."""
+        grant = Grant("deal", "read", scope, stage="NEW")
+        asked = AccessRequest(action="read", kind="deal", owner_id=owner, opened=opened)
+
+        assert within(grant, actor, asked) == grant.reaches(actor, asked)
+
+    @settings(laws, max_examples=200)
     @given(cases())
     def test_are_those_of_the_reference(self, case: Case) -> None:
         """A policy permits exactly what the words of its grants, forbids and overrides say."""
@@ -279,6 +297,20 @@ class TestDecisions:
 
         before, after = case.decide(policy), case.decide(policy, with_role(case.actor, name))
         assert after.allowed or not before.allowed
+
+    @quick
+    @given(cases(combine=["stage_explicit"]), ROLES, ROLES, st.sets(st.sampled_from(list(Scope))))
+    def test_what_is_said_of_a_stage_counts_alone(
+        self, case: Case, name: str, other: str, scope: set[Scope]
+    ) -> None:
+        """Where a role names the stage, a grant of any role that does not changes nothing."""
+        actor = attrs.evolve(case.actor, roles=[name, other])
+        asked = attrs.evolve(case.asked, kind="deal", stage="WON", field=None)
+        of_stage = Grant("deal", asked.action, scope, stage="WON")
+        policy = with_clauses(case.policy, name, permits=[of_stage])
+        wider = with_clauses(policy, other, permits=[Grant("deal", asked.action)])
+
+        assert policy.decide(actor, asked).allowed == wider.decide(actor, asked).allowed
 
     @quick
     @given(cases(forbids=False), st.sets(st.sampled_from(list(Scope))))
@@ -425,7 +457,8 @@ def requests(draw: st.DrawFn, *, fitting: bool = False) -> Asked:
     """
     rules = draw(st.just(CRM) | testing.conversion_rules())
     scope = draw(st.sampled_from(["all", "own", "department", "team"]))
-    base = [LEAD_RIGHTS, FIELD_RIGHTS, attrs.evolve(TARGET_RIGHTS, scope=scope)]
+    actions = draw(st.sampled_from([TARGET_RIGHTS.actions, TARGET_RIGHTS.actions - {"assign"}]))
+    base = [LEAD_RIGHTS, FIELD_RIGHTS, Grant("*", actions, scope)]
     if not fitting:
         base = draw(st.lists(st.sampled_from(base), unique=True))
     drawn = draw(testing.policies(rules, forbids=not fitting))
