@@ -17,12 +17,23 @@ from leadconvert.access import (
 from leadconvert.acting import RuleRefused
 from leadconvert.arrivals import arrive, convert_unfinished
 from leadconvert.automation import Automation, AutomationRule, WithoutLeads
-from leadconvert.changes import Change, ChangeSet, Event, Insert, Receipt, Update
+from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Receipt, Update
 from leadconvert.choosing import Choices
 from leadconvert.conditions import AllOf, AnyOf, Comparison, Condition, Not, Where
 from leadconvert.conversion import Converted, Rejected, can_convert, convert, convert_many
 from leadconvert.fields import Field, FieldType, Kind, Option
 from leadconvert.mapping import FieldMapping, Transform
+from leadconvert.matching import (
+    Exceptions,
+    Match,
+    Matching,
+    MatchKey,
+    MatchRule,
+    Normalizer,
+    Plain,
+    Then,
+)
+from leadconvert.merging import Conflict, Merger
 from leadconvert.moves import MovePlan, advance, plan_move
 from leadconvert.organisation import Member, Organisation, Unit
 from leadconvert.pipelines import Pipeline, Required, Stage, StageRole
@@ -42,7 +53,7 @@ from leadconvert.records import (
 from leadconvert.results import ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
-from leadconvert.targets import Create, Known, Request, Target, Wanted
+from leadconvert.targets import Create, Find, Known, Link, Merge, Request, Target, Wanted
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
 from leadconvert.wanting import wanted
 from leadconvert.whole import MoveResult
@@ -56,6 +67,7 @@ __all__ = [
     "Address",
     "AllOf",
     "AnyOf",
+    "Attach",
     "Authorizer",
     "Automation",
     "AutomationRule",
@@ -68,6 +80,7 @@ __all__ = [
     "Company",
     "Comparison",
     "Condition",
+    "Conflict",
     "Contact",
     "Conversion",
     "ConversionResult",
@@ -79,9 +92,11 @@ __all__ = [
     "Decision",
     "Draft",
     "Event",
+    "Exceptions",
     "Field",
     "FieldMapping",
     "FieldType",
+    "Find",
     "FormField",
     "FrozenMap",
     "GenericRecord",
@@ -91,15 +106,24 @@ __all__ = [
     "Kind",
     "Known",
     "Lead",
+    "Link",
+    "Match",
+    "MatchKey",
+    "MatchRule",
+    "Matching",
     "Member",
+    "Merge",
+    "Merger",
     "MovePlan",
     "MoveResult",
+    "Normalizer",
     "Not",
     "Option",
     "Organisation",
     "Outcome",
     "Pipeline",
     "Placement",
+    "Plain",
     "Plan",
     "Policy",
     "Product",
@@ -122,6 +146,7 @@ __all__ = [
     "StageRole",
     "Target",
     "TargetOutcome",
+    "Then",
     "Transform",
     "Unit",
     "Update",

@@ -18,7 +18,7 @@ from leadconvert.records import Lead, changed
 from leadconvert.results import ConversionResult
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Create, Known
+from leadconvert.targets import Create, Known, Target
 from leadconvert.values import Ref
 
 
@@ -116,7 +116,7 @@ class Chain:
         if rule.to is not None:
             self._move(rule, rule.to, actor)
 
-    def _plan(self, rule: AutomationRule, targets: Iterable[Create], actor: Actor) -> Plan:
+    def _plan(self, rule: AutomationRule, targets: Iterable[Target], actor: Actor) -> Plan:
         return plan(
             self.lead,
             targets,
@@ -170,10 +170,10 @@ class Chain:
 
 def _named(
     rules: ConversionRules,
-    targets: tuple[Create, ...],
+    targets: tuple[Target, ...],
     problems: Iterable[Problem],
     placeholder: str,
-) -> tuple[Create, ...]:
+) -> tuple[Target, ...]:
     """Return the *targets* with a *placeholder* where one lacks the name people know it by."""
     values: dict[int, dict[str, object]] = {}
     for problem in problems:

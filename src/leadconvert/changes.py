@@ -13,7 +13,11 @@ from leadconvert.records import Conversion
 from leadconvert.values import FrozenMap, Ref, aware
 
 
-__all__ = ["Change", "ChangeSet", "Event", "Insert", "Receipt", "Update", "bind", "plain"]
+__all__ = ["Attach", "Change", "ChangeSet", "Event", "Insert", "Receipt", "Update", "bind", "plain"]
+
+
+def _refs(values: Iterable[Ref]) -> tuple[Ref, ...]:
+    return tuple(values)
 
 
 @attrs.frozen
@@ -51,8 +55,25 @@ class Update:
         object.__setattr__(self, "values", FrozenMap(self.values))
 
 
+@attrs.frozen
+class Attach:
+    """Add refs to a field that is a set of them, such as the leads a record came from.
+
+    It needs no revision: many may add to one record, and it fails only if the record is gone.
+
+    Example:
+        >>> from leadconvert import Attach, Ref
+        >>> Attach(Ref("company", "CO-9"), "converted_from", [Ref("lead", "L-7")]).refs[0].id
+        'L-7'
+    """
+
+    ref: Ref
+    field: str
+    refs: tuple[Ref, ...] = attrs.field(converter=_refs)
+
+
 #: One step of a change set.
-Change = Insert | Update
+Change = Insert | Update | Attach
 
 
 @attrs.frozen(kw_only=True)

@@ -4,14 +4,16 @@ What wins: supplied, then a record made in the same conversion, then mapped, the
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import attrs
 
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Field, Kind, MisfitError
 from leadconvert.mapping import FieldMapping, Transform, TransformError
+from leadconvert.merging import Conflict, Merger, merged
 from leadconvert.pipelines import Pipeline
-from leadconvert.records import Lead
+from leadconvert.records import Lead, Record
 from leadconvert.results import Outcome, Row
 from leadconvert.rights import Sight
 from leadconvert.values import is_empty
@@ -53,6 +55,9 @@ class Filler:
     transforms: Mapping[str, Transform]
     #: The pipelines of the kind, the default one first.
     pipelines: tuple[Pipeline, ...] = ()
+    #: The record that exists, if it is merged into, and the functions that mappings name for that.
+    existing: Record | None = None
+    mergers: Mapping[str, Merger] = attrs.field(factory=dict)
     #: What the actor may not see or fill, of the kind and of the lead.
     sight: Sight = attrs.field(factory=Sight)
     lead_sight: Sight = attrs.field(factory=Sight)
@@ -64,24 +69,84 @@ class Filler:
 
     def fill(self) -> None:
         """Fill every field of the target's kind; called once."""
-        visible = [name for name in self.kind.members if name not in self.sight.hidden]
-        for name in sorted(self.supplied):  # not the order of a dict
-            if name not in visible:
-                self.refuse("unknown_field", name, did_you_mean(name, visible))
-            elif name == self.kind.converted_from:
-                self.refuse("reserved_field", name, {})
-            elif not self.sight.fillable(name):
-                self.refuse("not_editable", name, {"actor": self.sight.actor_id})
+        self._look_at_supplied()
         for field in self.kind.members.values():
             if field.id == self.kind.converted_from:
-                self.values[field.id] = (self.lead.id,)
+                if self.existing is None:
+                    self.values[field.id] = (self.lead.id,)
+            elif self.existing is not None:
+                self._merge(field, self.existing)
             else:
                 value = self._accepted(field, *self._found(field))
                 given = field.id in self.supplied and self.sight.fillable(field.id)
                 if given or not is_empty(value):
                     self.values[field.id] = value
-        if self.kind.stage is not None:
+        if self.kind.stage is not None and self.existing is None:
             self._place_in_pipeline(self.kind.stage)
+
+    def _look_at_supplied(self) -> None:
+        visible = [name for name in self.kind.members if name not in self.sight.hidden]
+        for name in sorted(self.supplied):  # not the order of a dict
+            if name not in visible:
+                self.refuse("unknown_field", name, did_you_mean(name, visible))
+            elif name in self._reserved:
+                self.refuse("reserved_field", name, {})
+            elif not self.sight.fillable(name):
+                self.refuse("not_editable", name, {"actor": self.sight.actor_id})
+
+    @property
+    def _reserved(self) -> frozenset[str | None]:
+        """What the conversion alone sets; a record that exists is not moved by merging."""
+        back = {self.kind.converted_from}
+        return frozenset(back | {self.kind.stage, self.kind.pipeline} if self.existing else back)
+
+    @property
+    def final(self) -> Mapping[str, object]:
+        """All that the record will hold: of one that exists also what is not merged."""
+        if self.existing is None:
+            return self.values
+        kept = {name: self.kind.read(self.existing, name) for name in self.kind.members}
+        return kept | self.values
+
+    def _merge(self, field: Field, record: Record) -> None:
+        """Merge into one field of *record*; `values` gets what changes."""
+        if field.id in self._reserved:
+            return
+        found, rows = self._found(field)
+        before = len(self.rows)
+        value, old = self._accepted(field, found, rows), self.kind.read(record, field.id)
+        if field.id in self.supplied and self.sight.fillable(field.id):
+            if value != old:
+                self.values[field.id] = value
+            return
+        mapping, made = self.mappings.get(field.id), self.made.get(field.to or "", ())
+        by = "fill" if mapping is None else mapping.conflict
+        try:
+            one = merged(
+                field,
+                old,
+                value,
+                by=Conflict.APPEND if made and field.multiple else by,
+                mergers=self.mergers,
+                is_newer=self._is_newer(record),
+            )
+        except Exception as error:  # noqa: BLE001 - a merger of the user's may raise anything
+            facts = {"merger": by, "error": type(error).__name__}
+            self.refuse("merge_failed", field.id, facts)
+            return
+        if one.outcome == Outcome.CARRIED:
+            self.values[field.id] = one.value
+        else:
+            self.rows[before:] = [
+                row._replace(outcome=Outcome(one.outcome))
+                for row in self.rows[before:]
+                if row.outcome == Outcome.CARRIED
+            ]
+
+    def _is_newer(self, record: Record) -> bool:
+        ours = self.lead.updated_at
+        theirs = self.kind.read(record, "updated_at")
+        return ours is not None and (not isinstance(theirs, datetime) or ours > theirs)
 
     def refuse(self, code: str, field: str, params: Mapping[str, object]) -> None:
         """Add the problem that a value of *field* is not to be had."""
@@ -181,7 +246,7 @@ class Filler:
         if made:
             rest = value if isinstance(value, tuple) else () if value is None else (value,)
             return tuple(dict.fromkeys((*made, *rest))), [*linked, *rows]
-        if is_empty(value) and field.default is not None:
+        if is_empty(value) and field.default is not None and self.existing is None:
             return field.default, [*rows, Row(None, where, Outcome.DEFAULT, None, None)]
         return value, rows
 

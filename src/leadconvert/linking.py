@@ -36,7 +36,7 @@ class Links:
 
     rights: Rights
     there: Mapping[Ref, Record]
-    #: The provisional refs of the records made in the same decision, which need no right.
+    #: The refs of the other targets of the same decision, which need no more rights.
     made: AbstractSet[Ref] = frozenset()
 
     def problems(
@@ -61,7 +61,7 @@ class Links:
         for name, field in kind.references.items():
             for id_ in ids_in(values.get(name)):
                 ref = Ref(str(field.to), id_)
-                if attrs.evolve(ref, provisional=True) in self.made:
+                if not self.made.isdisjoint({ref, attrs.evolve(ref, provisional=True)}):
                     continue
                 record = self.readable(ref)
                 if record is None:

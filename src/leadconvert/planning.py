@@ -4,7 +4,6 @@ Who may, is the lead ready, what is there already, what each target gets, what i
 changes. This file is the specification of a conversion; whatever else converts must agree with it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
@@ -12,12 +11,13 @@ from typing import Final
 import attrs
 
 from leadconvert.access import AccessRequest, Action, Actor, Authorizer
+from leadconvert.agreeing import disagreements
 from leadconvert.asking import form_fields, missing
 from leadconvert.automation import AutomationRule
 from leadconvert.carrying import Carrying, mapped, question_about
 from leadconvert.choosing import Choices, choose
 from leadconvert.closing import Closing
-from leadconvert.errors import Cause, Problem, did_you_mean
+from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
 from leadconvert.filling import Filler
 from leadconvert.leftovers import leftovers
@@ -29,8 +29,9 @@ from leadconvert.records import Lead, Record, changed
 from leadconvert.results import ConversionResult, Row
 from leadconvert.rights import Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Carry, Create, Known, Request, Target, targets_of
-from leadconvert.values import FrozenMap, Ref, aware
+from leadconvert.settling import Settled, Settling
+from leadconvert.targets import Carry, Known, Request, Target, targets_of
+from leadconvert.values import FrozenMap, Ref, aware, ids_in, is_empty
 
 
 __all__ = ["plan"]
@@ -129,7 +130,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
 @attrs.define(kw_only=True)
 class _Planner:
     lead: Lead
-    targets: tuple[Create, ...]
+    targets: tuple[Target, ...]
     rules: ConversionRules
     actor: Actor
     at: datetime
@@ -150,6 +151,7 @@ class _Planner:
     drafts: list[Draft] = attrs.field(factory=list, init=False)
     records: dict[Ref, Record] = attrs.field(factory=dict, init=False)
     refs: dict[int, Ref] = attrs.field(factory=dict, init=False)
+    settled: dict[int, Settled] = attrs.field(factory=dict, init=False)
     choices: Choices | None = attrs.field(default=None, init=False)
     filled: dict[str, object] = attrs.field(factory=dict, init=False)
     kinds: dict[str, Kind] = attrs.field(init=False)
@@ -171,6 +173,7 @@ class _Planner:
         self.problems += carrying.problems
         for index in sorted(self.refs, key=self._place_in_order):
             self.what_a_target_gets(index, known, carrying)
+        self.problems += disagreements(self.rules, self.refs, self.records, known)
         self.what_reaches_nothing()
         told = self.what_the_actor_may_know()
         return Plan(
@@ -207,6 +210,7 @@ class _Planner:
             at=self.at,
             records=self.records,
             drafts=self.drafts,
+            settled={one.ref: one for one in self.settled.values()},
             rows=tuple(self.rows),
             request=self.request,
             values=self.filled,
@@ -299,26 +303,18 @@ class _Planner:
     # -- what is asked for ------------------------------------------------------------------------
 
     def what_is_asked_for(self, known: Mapping[Ref, Record]) -> None:
-        kinds = sorted(self.rules.order)
         if not self.targets:
             self.what_is_open()
-        count: Counter[str] = Counter()
-        number = len(self.lead.conversions) + 1
-        for index, target in enumerate(self.targets):
-            if self.rules.kind(target.kind) is None:
-                facts = {"wanted": target.kind, "kinds": kinds, **did_you_mean(target.kind, kinds)}
-                self._problem(Cause.UNKNOWN_TARGET, "unknown_kind", target=index, params=facts)
-                continue
-            count[target.kind] += 1
-            derived = f"{self.lead.id}.{number}.{target.kind}.{count[target.kind]}"
-            ref = Ref(target.kind, target.id or derived, provisional=True)
-            taken = attrs.evolve(ref, provisional=False)
-            if ref in self.refs.values() or self._links(known).readable(taken) is not None:
-                facts = {"id": ref.id}
-                self._problem(
-                    Cause.INVALID_TARGET, "duplicate_id", target=index, kind=ref.kind, params=facts
-                )
-            self.refs[index] = ref
+        settling = Settling(
+            lead=self.lead,
+            rules=self.rules,
+            targets=self.targets,
+            links=Links(rights=self.rights, there=known),
+        )
+        settling.settle()
+        self.problems += settling.problems
+        self.settled = settling.settled
+        self.refs = {index: one.ref for index, one in settling.settled.items()}
 
     def what_is_open(self) -> None:
         """Say what the actor may choose, where nothing was chosen."""
@@ -369,6 +365,7 @@ class _Planner:
             for (name, field), mapping in carrying.mappings.items()
             if name == kind.id
         }
+        settled = self.settled[index]
         filler = Filler(
             lead=self.lead,
             lead_kind=self.rules.lead,
@@ -380,17 +377,22 @@ class _Planner:
             mappings=mapped(self.rules, kind.id) | own,
             transforms=self.rules.transforms_by_name(),
             pipelines=self.rules.pipelines_of(kind.id),
+            existing=settled.record,
+            mergers=dict(self.rules.mergers),
             sight=self.rights.sight(kind),
             lead_sight=self.rights.sight(self.rules.lead),
         )
-        filler.fill()
         before = len(self.problems)
-        allowed = self._may_create(index, kind, filler.values)
+        if settled.action != "link":
+            filler.fill()
+        denied = (one.target for one in self.problems if one.cause is Cause.TARGET_ACCESS)
+        allowed = index not in denied
+        allowed &= self._may_write(index, kind, settled, filler.values)
         wrong = list(filler.problems)
         for one in self._links(known).problems(kind, filler.values, Cause.TARGET_ACCESS, index):
             (wrong if one.cause is Cause.INVALID else self.problems).append(one)
             allowed &= one.cause is Cause.INVALID
-        wrong += missing(filler)
+        wrong += missing(filler) if settled.action != "link" else ()
         self._tell(filler, wrong)
         self.rows += filler.rows
         self.drafts.append(
@@ -399,12 +401,13 @@ class _Planner:
                 ref=ref,
                 name=filler.name,
                 values=filler.values,
+                action=settled.action,
                 denied=not allowed,
                 unseen=filler.unseen,
             )
         )
         if len(self.problems) == before:
-            self._build(index, kind, ref, filler.values)
+            self._build(index, kind, settled, filler.values)
         if allowed:
             self.form += form_fields(filler, self.problems[before:])
 
@@ -425,19 +428,33 @@ class _Planner:
             made[ref.kind] = (*made.get(ref.kind, ()), ref.id)
         return made
 
-    def _may_create(self, index: int, kind: Kind, values: Mapping[str, object]) -> bool:
-        """Whether the target may be made as it would be written, for whoever would own it."""
-        request = self.rights.with_values(kind, values, Action.CREATE)
-        allowed = self._require(request, Cause.TARGET_ACCESS, index)
+    def _may_write(
+        self, index: int, kind: Kind, settled: Settled, values: Mapping[str, object]
+    ) -> bool:
+        """Whether a target may be made as it would be written, and given to its owner."""
+        allowed, owner = True, values.get(str(kind.owner))
+        asked = self.rights.with_values(kind, values, Action.CREATE)
+        if settled.action == "create":
+            allowed = self._require(asked, Cause.TARGET_ACCESS, index)
         lead_owner = self.rules.lead.read(self.lead, self.rules.lead.owner)
-        if request.owner_id not in {None, self.actor.id, lead_owner}:
-            given = attrs.evolve(request, action=Action.ASSIGN)
+        if not is_empty(owner) and owner not in {self.actor.id, lead_owner}:
+            if settled.record is not None:
+                asked = self.rights.with_record(kind, settled.record, Action.ASSIGN)
+            given = attrs.evolve(asked, action=Action.ASSIGN)
             allowed &= self._require(given, Cause.TARGET_ACCESS, index)
         return allowed
 
-    def _build(self, index: int, kind: Kind, ref: Ref, values: Mapping[str, object]) -> None:
+    def _build(
+        self, index: int, kind: Kind, settled: Settled, values: Mapping[str, object]
+    ) -> None:
         try:
-            self.records[ref] = kind.build(ref.id, values)
+            if settled.record is None:
+                self.records[settled.ref] = kind.build(settled.ref.id, values)
+            else:
+                back = str(kind.converted_from)
+                leads = dict.fromkeys((*ids_in(kind.read(settled.record, back)), self.lead.id))
+                written = {**values, back: tuple(leads)}
+                self.records[settled.ref] = changed(settled.record, written)
         except Exception as error:  # noqa: BLE001 - a user's class may raise anything
             facts = {"error": type(error).__name__}
             self._problem(
@@ -447,7 +464,7 @@ class _Planner:
     # -- what reaches nothing ---------------------------------------------------------------------
 
     def what_reaches_nothing(self) -> None:
-        kinds = {ref.kind for ref in self.refs.values()}
+        kinds = {one.ref.kind for one in self.settled.values() if one.action != "link"}
         reached = {row.field for row in self.rows}
         chosen = [kind for kind in self.rules.kinds if kind.id in kinds]
         hidden = self.rights.sight(self.rules.lead).hidden

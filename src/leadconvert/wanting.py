@@ -6,10 +6,12 @@ from itertools import chain
 from leadconvert.access import AccessRequest, Action
 from leadconvert.carrying import Carrying, mapped
 from leadconvert.fields import Kind
+from leadconvert.matching import MatchKey
 from leadconvert.records import Lead
 from leadconvert.rights import rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Carry, Target, Wanted, targets_of
+from leadconvert.settling import bound_ids
+from leadconvert.targets import Carry, Find, Link, Merge, Target, Wanted, targets_of
 from leadconvert.values import Ref, ids_in
 
 
@@ -28,6 +30,9 @@ def wanted(
     A remote engine may answer the rights by the records' ids, before they are loaded. The rights on
     sensitive fields are among them: what may be filled in decides what is asked next.
 
+    *matches* lists for each kind the keys that a record which exists may have in common with the
+    lead: load whoever has one of them.
+
     Raises:
         TypeError: *into* is one text or one target.
 
@@ -39,10 +44,18 @@ def wanted(
     """
     carrying = Carrying(lead=lead, rules=rules, carry=carry or {})
     carrying.read()
-    targets, refs = targets_of(into), list[Ref]()
+    targets, refs, sought = targets_of(into), list[Ref](), set[tuple[str, MatchKey]]()
     for target in targets:
         kind = rules.kind(target.kind)
-        for name, field in ({} if kind is None else kind.references).items():
+        if kind is None:
+            continue
+        if isinstance(target, Link | Merge):
+            refs.append(Ref(kind.id, target.id))
+        if isinstance(target, Find):
+            bound = bound_ids(lead, rules.lead, kind)
+            refs += (Ref(kind.id, id_) for id_ in bound)
+            sought |= set() if bound else _sought(rules, kind, lead)
+        for name, field in kind.references.items():
             mapping = mapped(rules, target.kind).get(name)
             mapping = carrying.mappings.get((target.kind, name), mapping)
             values = [target.values.get(name), field.default]
@@ -58,7 +71,24 @@ def wanted(
     named.update(*(carry or {}).values())
     kinds = (kind for kind in (rules.lead, *rules.kinds) if kind.id in named)
     fields = chain.from_iterable(map(_rights_on_fields, kinds))
-    return Wanted(refs=tuple(refs), access=(*rights_on_lead(lead, rules), *reading, *fields))
+    return Wanted(
+        refs=tuple(refs),
+        access=(*rights_on_lead(lead, rules), *reading, *fields),
+        matches=tuple(sorted(sought)),
+    )
+
+
+def _sought(rules: ConversionRules, kind: Kind, lead: Lead) -> set[tuple[str, MatchKey]]:
+    """Return the keys of the lead by which a rule could find a record of *kind*."""
+    sorts = {
+        sort
+        for rule in rules.matching.rules
+        if rule.kind == kind.id
+        for by in rule.by
+        for sort in by
+    }
+    keys = rules.matching.keys(rules.lead, lead)
+    return {(kind.id, key) for key in keys if key.type in sorts}
 
 
 def _rights_on_fields(kind: Kind) -> Iterator[AccessRequest]:

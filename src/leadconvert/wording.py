@@ -83,6 +83,39 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "ask for a role that may make one of {kinds}",
     ),
     "unknown_kind": ("there is no kind {wanted!r} to convert into{hint}", "choose among {kinds}"),
+    "record_not_there": (
+        "there is no {kind} {id!r} to work with",
+        "load what wanted() lists, or choose another record",
+    ),
+    "stale_target": (
+        "{kind} {id!r} has changed since: it has revision {now!r}, not {wanted!r}",
+        "look at it again, and choose anew",
+    ),
+    "two_on_one": ("two targets end on one record, {kind} {id!r}", "leave one of them out"),
+    "link_with_values": (
+        "{kind} {id!r} is to be linked, which changes nothing in it",
+        "leave values= out, or merge into it",
+    ),
+    "several_matches": (
+        "{count} records of kind {kind} match the lead",
+        "choose one with Link or Merge, or make a new one with Create",
+    ),
+    "match_to_decide": (
+        "a {kind} matches the lead",
+        "choose it with Link or Merge, or make a new one with Create",
+    ),
+    "match_refused": (
+        "a {kind} matches the lead, and the rules make no second one",
+        "choose it with Link or Merge",
+    ),
+    "clients_disagree": (
+        "the {kind} would have the {other} {one!r}, but its {via} has {two!r}",
+        "choose one of them, or correct the {via}",
+    ),
+    "merge_failed": (
+        "merging by {merger!r} could not make a value of {kind}.{field} ({error})",
+        "supply the value in values=",
+    ),
     "duplicate_id": (
         "two records of kind {kind} would have the id {id!r}",
         "give each target its own id",
@@ -228,6 +261,8 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "the stages from {since!r} to {until!r} run backwards",
         "turn them round",
     ),
+    "bad_match_rule": ("a match rule cannot be: {why}", "correct it"),
+    "bad_conflict": ("{name} cannot be merged by {rule!r}: {why}", "choose another rule"),
     "bad_condition": ("a condition on {name} cannot be: {why}", "correct it"),
     "bad_rule": ("the rule {why}", "correct or remove it"),
     "rule_cycle": ("rules move a lead in a circle: {names}", "remove one of the moves"),

@@ -1,0 +1,346 @@
+"""Who is known already: normalised keys of a record, and what follows where a record shares them.
+
+A key that is empty matches nothing. A record matches by whole keys, never by a part of one.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Final, Protocol
+
+import attrs
+from attrs import validators
+
+from leadconvert.errors import DefinitionError, Problem, mistake, unknown
+from leadconvert.fields import FieldType, Kind
+from leadconvert.records import Record
+from leadconvert.values import Channel, is_empty, texts
+
+
+__all__ = [
+    "Exceptions",
+    "Match",
+    "MatchKey",
+    "MatchRule",
+    "Matching",
+    "Normalizer",
+    "Plain",
+    "Then",
+    "keys_of",
+    "match_mistakes",
+]
+
+#: The shortest run of digits that is a phone number to us.
+_SHORTEST_PHONE: Final = 5
+#: What people write for one and the same apostrophe, typographic, modified, primed or full width.
+_APOSTROPHES: Final = str.maketrans(dict.fromkeys("'`\u2019\u2018\u02bc\u00b4\u2032\uff07", None))
+
+
+@attrs.frozen(order=True)
+class MatchKey:
+    """One thing to know a record by: what sort it is, such as ``email``, and its normal form.
+
+    Example:
+        >>> from leadconvert import MatchKey
+        >>> MatchKey("email", "ada@example.com").type
+        'email'
+    """
+
+    type: str
+    value: str
+
+
+class Normalizer(Protocol):
+    """Brings what people write into one form, or returns None where it is no such thing.
+
+    Example:
+        >>> from leadconvert import Normalizer, Plain
+        >>> normalizer: Normalizer = Plain()
+        >>> normalizer.email(" Ada@Example.COM ")
+        'ada@example.com'
+    """
+
+    def email(self, value: str, /) -> str | None:
+        """Return the normal form of an e-mail address, or None if it is none."""
+        ...
+
+    def phone(self, value: str, /) -> str | None:
+        """Return the normal form of a phone number, or None if it is none."""
+        ...
+
+    def name(self, value: str, /) -> str | None:
+        """Return the normal form of a name or a title, or None if nothing is left of it."""
+        ...
+
+
+@attrs.frozen
+class Plain:
+    """The normalizer that needs no other library.
+
+    E-mails in small letters; phones as their digits, with a plus where they begin with one or with
+    two zeros; names by Unicode: without accents, apostrophes, punctuation and the size of letters.
+
+    Example:
+        >>> from leadconvert import Plain
+        >>> Plain().phone("+49 (0) 30 / 12 34 56"), Plain().phone("n/a")
+        ('+49030123456', None)
+        >>> Plain().name("  O'Brien &  Søn ") == Plain().name("OBRIEN søn")
+        True
+    """
+
+    def email(self, value: str, /) -> str | None:
+        """Return the address in small letters, or None if it has not one name and one domain.
+
+        Example:
+            >>> from leadconvert import Plain
+            >>> Plain().email("nobody") is None
+            True
+        """
+        told = unicodedata.normalize("NFKC", value).strip().casefold()
+        local, _, domain = told.rpartition("@")
+        whole = local and domain and "@" not in local and not any(map(str.isspace, told))
+        return told if whole else None
+
+    def phone(self, value: str, /) -> str | None:
+        """Return the digits, after a plus if the number is international, or None if too few.
+
+        Example:
+            >>> from leadconvert import Plain
+            >>> Plain().phone("0049 30 123456")
+            '+4930123456'
+        """
+        told = unicodedata.normalize("NFKC", value).strip()
+        digits = "".join(one for one in told if one.isdecimal() and one.isascii())
+        if len(digits) < _SHORTEST_PHONE or len(set(digits)) == 1:
+            return None
+        if told.startswith("+"):
+            return f"+{digits}"
+        return f"+{digits[2:]}" if digits.startswith("00") else digits
+
+    def name(self, value: str, /) -> str | None:
+        """Return the words of a name without what people leave out or write differently.
+
+        Example:
+            >>> from leadconvert import Plain
+            >>> Plain().name("José  D'Arc"), Plain().name(" - ")
+            ('jose darc', None)
+        """
+        bare = unicodedata.normalize("NFKD", value.translate(_APOSTROPHES)).casefold()
+        kept = (one if one.isalnum() else " " for one in bare if not unicodedata.combining(one))
+        return " ".join("".join(kept).split()) or None
+
+
+def keys_of(kind: Kind, record: Record, normalizer: Normalizer) -> frozenset[MatchKey]:
+    """Return what *record* may be known by: its e-mails, its phones, and what its kind names.
+
+    Example:
+        >>> from leadconvert import Channel, Contact, Plain
+        >>> from leadconvert.fields import CONTACT
+        >>> from leadconvert.matching import keys_of
+        >>> ada = Contact(id="C-3", first_name="Ada", last_name="Lovelace")
+        >>> sorted(keys_of(CONTACT, ada, Plain()))
+        [MatchKey(type='person', value='ada lovelace')]
+    """
+    found: set[MatchKey] = set()
+    for name, field in kind.members.items():
+        if field.type in {FieldType.EMAIL, FieldType.PHONE}:
+            normal = normalizer.email if field.type is FieldType.EMAIL else normalizer.phone
+            for one in _channels(kind.read(record, name)):
+                if (value := normal(one)) is not None:
+                    found.add(MatchKey(field.type.value, value))
+    for type_, names in kind.keys.items():
+        parts = [kind.read(record, name) for name in names]
+        whole = all(isinstance(part, str) and not is_empty(part) for part in parts)
+        value = normalizer.name(" ".join(map(str, parts))) if whole else None
+        if value is not None:
+            found.add(MatchKey(type_, value))
+    return frozenset(found)
+
+
+def _channels(value: object) -> Iterator[str]:
+    for one in value if isinstance(value, tuple) else (value,):
+        if isinstance(one, Channel):
+            yield one.value
+        elif isinstance(one, str):
+            yield one
+
+
+class Then(StrEnum):
+    """What follows from a match: make a new record all the same, link, merge, ask or refuse.
+
+    Example:
+        >>> from leadconvert import Then
+        >>> Then("merge") is Then.MERGE
+        True
+    """
+
+    NONE = "none"
+    LINK = "link"
+    MERGE = "merge"
+    ASK = "ask"
+    REFUSE = "refuse"
+
+
+def _then(value: str) -> Then:
+    try:
+        return Then(value)
+    except ValueError:
+        raise DefinitionError([unknown("consequence", value, list(Then), "match rule")]) from None
+
+
+def _combinations(values: Iterable[str | Iterable[str]]) -> tuple[frozenset[str], ...]:
+    if isinstance(values, str):
+        texts(values)
+    return tuple(frozenset([one] if isinstance(one, str) else texts(one)) for one in values)
+
+
+@attrs.frozen
+class MatchRule:
+    """Says by which keys a lead and a record of *kind* are one and the same, and what follows.
+
+    *by* lists sorts of keys; a list in it means that all of its keys must agree. So ``["email",
+    ["phone", "person"]]`` is: one e-mail, or one phone and the name.
+
+    Example:
+        >>> from leadconvert import MatchRule
+        >>> MatchRule("contact", ["email", ["phone", "person"]], "merge").then
+        <Then.MERGE: 'merge'>
+    """
+
+    kind: str = attrs.field(validator=validators.instance_of(str))
+    by: tuple[frozenset[str], ...] = attrs.field(converter=_combinations)
+    then: Then = attrs.field(default=Then.MERGE, converter=_then)
+
+
+@attrs.frozen
+class Match:
+    """A record that a lead matches, and the sorts of keys that both have.
+
+    Example:
+        >>> from leadconvert import Contact, Match
+        >>> Match(Contact(id="C-3"), ("email",)).by
+        ('email',)
+    """
+
+    record: Record
+    by: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Exceptions:
+    """E-mails and phones that never become clients: nothing matches by them, no rule converts them.
+
+    Example:
+        >>> from leadconvert import Exceptions
+        >>> Exceptions(emails=["noreply@example.com"]).emails
+        ('noreply@example.com',)
+    """
+
+    emails: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    phones: tuple[str, ...] = attrs.field(default=(), converter=texts)
+
+    def keys(self, normalizer: Normalizer) -> frozenset[MatchKey]:
+        """Return them as keys.
+
+        Example:
+            >>> from leadconvert import Exceptions, Plain
+            >>> sorted(Exceptions(phones=["030 123456"]).keys(Plain()))
+            [MatchKey(type='phone', value='030123456')]
+        """
+        told = [("email", normalizer.email(one)) for one in self.emails]
+        told += [("phone", normalizer.phone(one)) for one in self.phones]
+        return frozenset(MatchKey(type_, value) for type_, value in told if value is not None)
+
+
+def _rules(values: Iterable[MatchRule]) -> tuple[MatchRule, ...]:
+    return tuple(values)
+
+
+@attrs.frozen
+class Matching:
+    """How a lead finds records that exist already: the first rule of a kind that matches decides.
+
+    Example:
+        >>> from leadconvert import MatchRule, Matching
+        >>> Matching([MatchRule("contact", ["email"])]).rules[0].kind
+        'contact'
+    """
+
+    rules: tuple[MatchRule, ...] = attrs.field(default=(), converter=_rules)
+    exceptions: Exceptions = attrs.field(factory=Exceptions, kw_only=True)
+    normalizer: Normalizer = attrs.field(factory=Plain, kw_only=True)
+
+    def keys(self, kind: Kind, record: Record) -> frozenset[MatchKey]:
+        """Return what *record* may be known by, without the exceptions.
+
+        Example:
+            >>> from leadconvert import Lead, Matching
+            >>> from leadconvert.fields import LEAD
+            >>> Matching().keys(LEAD, Lead(id="L-7", stage="NEW", company_name="Engines"))
+            frozenset({MatchKey(type='company', value='engines')})
+        """
+        return keys_of(kind, record, self.normalizer) - self.exceptions.keys(self.normalizer)
+
+    def matches(
+        self, keys: frozenset[MatchKey], kind: Kind, records: Iterable[Record]
+    ) -> tuple[Then, tuple[Match, ...]]:
+        """Return what follows, and from which of the *records*, all of *kind*.
+
+        Example:
+            >>> from leadconvert import Company, MatchKey, MatchRule, Matching
+            >>> from leadconvert.fields import COMPANY
+            >>> matching = Matching([MatchRule("company", ["company"], "link")])
+            >>> keys = frozenset({MatchKey("company", "engines")})
+            >>> engines = Company(id="CO-9", name="ENGINES")
+            >>> matching.matches(keys, COMPANY, [engines])[1][0].record.id
+            'CO-9'
+        """
+        rules = [rule for rule in self.rules if rule.kind == kind.id]
+        theirs = [(record, self.keys(kind, record)) for record in records] if rules else []
+        for rule in rules:
+            found = [
+                Match(record, by) for record, own in theirs if (by := _shared(rule, keys & own))
+            ]
+            if found:
+                return rule.then, tuple(sorted(found, key=lambda one: one.record.id))
+        return Then.NONE, ()
+
+
+def _shared(rule: MatchRule, keys: frozenset[MatchKey]) -> tuple[str, ...]:
+    """Return the sorts of keys by which *rule* holds, given the keys that both records have."""
+    sorts = {key.type for key in keys}
+    return tuple(sorted(set().union(*(by for by in rule.by if by and by <= sorts))))
+
+
+def match_mistakes(matching: Matching, lead: Kind, kinds: Iterable[Kind]) -> Iterator[Problem]:
+    """Yield every match rule that names what the rules do not have, or that can never match.
+
+    Example:
+        >>> from leadconvert import MatchRule, Matching
+        >>> from leadconvert.fields import CONTACT, LEAD
+        >>> from leadconvert.matching import match_mistakes
+        >>> matching = Matching([MatchRule("contact", ["e-mail"])])
+        >>> print(*match_mistakes(matching, LEAD, [CONTACT]))
+        match rule for contact: there is no key 'e-mail', did you mean 'email'? (correct the name)
+    """
+    by_id = {kind.id: kind for kind in kinds}
+    for rule in matching.rules:
+        place = f"match rule for {rule.kind}"
+        if rule.kind not in by_id:
+            yield unknown("kind", rule.kind, by_id, place)
+            continue
+        sorts = [*_sorts(by_id[rule.kind])]
+        named = sorted(set().union(*rule.by))
+        yield from (unknown("key", name, sorts, place) for name in named if name not in sorts)
+        missing = sorted({*named} & {*sorts} - {*_sorts(lead)})
+        if missing:
+            why = f"a lead has no {', '.join(missing)}"
+            yield mistake("bad_match_rule", place, why=why)
+        if not all(rule.by) or not rule.by:
+            yield mistake("bad_match_rule", place, why="it names no keys")
+
+
+def _sorts(kind: Kind) -> Iterator[str]:
+    types = {field.type for field in kind.members.values()}
+    yield from (type_.value for type_ in (FieldType.EMAIL, FieldType.PHONE) if type_ in types)
+    yield from kind.keys
