@@ -22,6 +22,7 @@ from leadconvert.choosing import Choices
 from leadconvert.conditions import AllOf, AnyOf, Comparison, Condition, Not, Where
 from leadconvert.conversion import Converted, Rejected, can_convert, convert, convert_many
 from leadconvert.fields import Field, FieldType, Kind, Option
+from leadconvert.limits import Limit, Made
 from leadconvert.mapping import FieldMapping, Transform
 from leadconvert.matching import (
     Exceptions,
@@ -36,6 +37,7 @@ from leadconvert.matching import (
 from leadconvert.merging import Conflict, Merger
 from leadconvert.moves import MovePlan, advance, plan_move
 from leadconvert.organisation import Member, Organisation, Unit
+from leadconvert.owning import OwnerRule, Ownership
 from leadconvert.pipelines import Pipeline, Required, Stage, StageRole
 from leadconvert.planning import plan
 from leadconvert.plans import Draft, FormField, Plan, Question, Shown
@@ -53,7 +55,7 @@ from leadconvert.records import (
 from leadconvert.results import ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
-from leadconvert.targets import Create, Find, Known, Link, Merge, Request, Target, Wanted
+from leadconvert.targets import Create, Find, Known, Link, Merge, Pending, Request, Target, Wanted
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
 from leadconvert.wanting import wanted
 from leadconvert.whole import MoveResult
@@ -106,7 +108,9 @@ __all__ = [
     "Kind",
     "Known",
     "Lead",
+    "Limit",
     "Link",
+    "Made",
     "Match",
     "MatchKey",
     "MatchRule",
@@ -121,6 +125,9 @@ __all__ = [
     "Option",
     "Organisation",
     "Outcome",
+    "OwnerRule",
+    "Ownership",
+    "Pending",
     "Pipeline",
     "Placement",
     "Plain",

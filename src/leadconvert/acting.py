@@ -10,6 +10,7 @@ from leadconvert.automation import AutomationRule, WithoutLeads
 from leadconvert.changes import Event
 from leadconvert.errors import Cause, ConversionError, Problem, refusal
 from leadconvert.linking import Links, there
+from leadconvert.matching import keys_of
 from leadconvert.moving import MOVING, Step
 from leadconvert.pipelines import StageRole
 from leadconvert.planning import plan
@@ -90,6 +91,8 @@ class Chain:
             return
         targets = tuple(Create(kind) for kind in mode.targets(self.rules.kinds))
         rule = AutomationRule("mode without leads", targets, close_activities=mode.close_activities)
+        if self._is_excepted(rule):
+            return
         decided = self._plan(rule, targets, actor)
         named = _named(self.rules, targets, decided.problems, mode.placeholder)
         if named != targets:
@@ -110,7 +113,19 @@ class Chain:
         kind = self.rules.lead
         return rule.when is None or rule.when.holds(lambda name: kind.read(self.lead, name))
 
+    def _is_excepted(self, rule: AutomationRule) -> bool:
+        """Whether the lead has a phone or an e-mail that is never to become a client."""
+        matching, kind = self.rules.matching, self.rules.lead
+        theirs = keys_of(kind, self.lead, matching.normalizer)
+        excepted = not theirs.isdisjoint(matching.exceptions.keys(matching.normalizer))
+        if excepted:
+            problem = Problem(cause=Cause.INVALID_TARGET, code="on_exceptions_list", kind=kind.id)
+            self._refuse(rule, [problem])
+        return excepted
+
     def _act(self, rule: AutomationRule, actor: Actor) -> None:
+        if rule.into and self._is_excepted(rule):
+            return
         if rule.into and not self._take(rule, self._plan(rule, rule.into, actor)):
             return
         if rule.to is not None:

@@ -1,4 +1,4 @@
-"""Do the clients agree: a deal's company, and the company of the deal's contact."""
+"""Do the targets go together with each other, and with what is there."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,12 +6,15 @@ import attrs
 
 from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
+from leadconvert.limits import Made, open_records
+from leadconvert.linking import Links
 from leadconvert.records import Record
 from leadconvert.rules import ConversionRules
+from leadconvert.settling import Settled
 from leadconvert.values import Ref, ids_in
 
 
-__all__ = ["disagreements"]
+__all__ = ["already_open", "disagreements"]
 
 
 def disagreements(
@@ -64,4 +67,46 @@ def _between(
                 target=index,
                 kind=kind.id,
                 params=facts,
+            )
+
+
+def already_open(
+    rules: ConversionRules,
+    settled: Mapping[int, Settled],
+    records: Mapping[Ref, Record],
+    links: Links,
+) -> Iterator[Problem]:
+    """Yield where the rules make one only if its client has none open, and the client has.
+
+    Example:
+        >>> from leadconvert import Actor, presets
+        >>> from leadconvert.agreeing import already_open
+        >>> from leadconvert.linking import Links
+        >>> from leadconvert.rights import Rights
+        >>> rules = presets.bitrix24()
+        >>> rights = Rights(actor=Actor("u-7"), authorizer=rules.policy, rules=rules)
+        >>> list(already_open(rules, {}, {}, Links(rights=rights, there={})))
+        []
+    """
+    limited = {one.kind for one in rules.limits if one.made is Made.NO_OPEN}
+    for index, one in sorted(settled.items()):
+        kind, record = rules.kind(one.ref.kind), records.get(one.ref)
+        if kind is None or kind.id not in limited or one.action != "create" or record is None:
+            continue
+        clients = [
+            Ref(str(field.to), id_)
+            for name, field in kind.references.items()
+            for id_ in ids_in(kind.read(record, name))
+        ]
+        same = {ref: there for ref, there in links.there.items() if ref.kind == kind.id}
+        readable = {ref: there for ref, there in same.items() if links.readable(ref) is not None}
+        open_ones = open_records(kind, rules.pipelines_of(kind.id), clients, readable)
+        found = next(open_ones, None)
+        if found is not None:
+            yield Problem(
+                cause=Cause.INVALID_TARGET,
+                code="has_open",
+                target=index,
+                kind=kind.id,
+                params={"client": found[1].kind},
             )

@@ -10,7 +10,7 @@ from datetime import datetime
 import attrs
 
 from leadconvert.records import Conversion
-from leadconvert.values import FrozenMap, Ref, aware
+from leadconvert.values import FrozenMap, Ref, aware, texts
 
 
 __all__ = ["Attach", "Change", "ChangeSet", "Event", "Insert", "Receipt", "Update", "bind", "plain"]
@@ -126,6 +126,8 @@ class ChangeSet:
     key: str
     fingerprint: str
     changes: tuple[Change, ...] = attrs.field(default=(), converter=_changes)
+    #: The keys of the change sets that must be applied before, as they make what this refers to.
+    after: tuple[str, ...] = attrs.field(default=(), converter=texts)
     events: tuple[Event, ...] = attrs.field(default=(), converter=_events)
 
 

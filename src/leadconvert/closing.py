@@ -56,6 +56,8 @@ class Closing:
     rows: tuple[Row, ...]
     request: Request
     values: Mapping[str, object] = attrs.field(factory=FrozenMap)
+    #: The keys of the change sets that are to be applied before.
+    after: tuple[str, ...] = ()
     reason: str | None = None
     rule: AutomationRule | None = None
 
@@ -113,6 +115,7 @@ class Closing:
             fingerprint=fingerprint,
             changes=changes,
             events=events,
+            after=self.after,
         )
 
     def _outcome(self, draft: Draft, record: Record) -> TargetOutcome:

@@ -260,6 +260,9 @@ def _rules(values: Iterable[MatchRule]) -> tuple[MatchRule, ...]:
 class Matching:
     """How a lead finds records that exist already: the first rule of a kind that matches decides.
 
+    With *enrich*, every conversion of a lead that is bound to clients fills their gaps as well,
+    which needs the rights to merge into them. By *exceptions* nothing matches.
+
     Example:
         >>> from leadconvert import MatchRule, Matching
         >>> Matching([MatchRule("contact", ["email"])]).rules[0].kind
@@ -267,6 +270,7 @@ class Matching:
     """
 
     rules: tuple[MatchRule, ...] = attrs.field(default=(), converter=_rules)
+    enrich: bool = attrs.field(default=False, kw_only=True)
     exceptions: Exceptions = attrs.field(factory=Exceptions, kw_only=True)
     normalizer: Normalizer = attrs.field(factory=Plain, kw_only=True)
 

@@ -4,15 +4,16 @@ Who may, is the lead ready, what is there already, what each target gets, what i
 changes. This file is the specification of a conversion; whatever else converts must agree with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
 import attrs
 
 from leadconvert.access import AccessRequest, Action, Actor, Authorizer
-from leadconvert.agreeing import disagreements
+from leadconvert.agreeing import already_open, disagreements
 from leadconvert.asking import form_fields, missing
+from leadconvert.assigning import Assigning
 from leadconvert.automation import AutomationRule
 from leadconvert.carrying import Carrying, mapped, question_about
 from leadconvert.choosing import Choices, choose
@@ -29,8 +30,8 @@ from leadconvert.records import Lead, Record, changed
 from leadconvert.results import ConversionResult, Row
 from leadconvert.rights import Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.settling import Settled, Settling
-from leadconvert.targets import Carry, Known, Request, Target, targets_of
+from leadconvert.settling import Settled, Settling, bound_ids
+from leadconvert.targets import Carry, Find, Known, Request, Target, targets_of
 from leadconvert.values import FrozenMap, Ref, aware, ids_in, is_empty
 
 
@@ -111,7 +112,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
             raise TypeError("carry= maps a lead field to {kind: target field}")
     planner = _Planner(
         lead=lead,
-        targets=targets_of(into),
+        targets=(*targets_of(into), *_clients(lead, into, rules)),
         rules=rules,
         actor=actor,
         at=aware(at),
@@ -125,6 +126,14 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         rule=rule,
     )
     return planner.plan()
+
+
+def _clients(lead: Lead, into: Iterable[str | Target], rules: ConversionRules) -> Iterator[Target]:
+    """Yield the clients the lead is bound to, where their gaps are filled from every lead."""
+    chosen = {target.kind for target in targets_of(into)}
+    for kind in rules.kinds if rules.matching.enrich and chosen else ():
+        if kind.id not in chosen and bound_ids(lead, rules.lead, kind):
+            yield Find(kind.id)
 
 
 @attrs.define(kw_only=True)
@@ -174,6 +183,7 @@ class _Planner:
         for index in sorted(self.refs, key=self._place_in_order):
             self.what_a_target_gets(index, known, carrying)
         self.problems += disagreements(self.rules, self.refs, self.records, known)
+        self.problems += already_open(self.rules, self.settled, self.records, self._links(known))
         self.what_reaches_nothing()
         told = self.what_the_actor_may_know()
         return Plan(
@@ -213,10 +223,28 @@ class _Planner:
             settled={one.ref: one for one in self.settled.values()},
             rows=tuple(self.rows),
             request=self.request,
+            after=self._keys_before(),
             values=self.filled,
             reason=self.reason,
             rule=self.rule,
         ).result()
+
+    @property
+    def assigning(self) -> Assigning:
+        return Assigning(
+            lead=self.lead,
+            rules=self.rules,
+            actor=self.actor,
+            eligible=self.known.eligible_owners,
+        )
+
+    def _keys_before(self) -> tuple[str, ...]:
+        """Return the keys of the change sets that make what this one refers to."""
+        by_ref = {
+            ref: one.key for one in self.known.pending for ref in there(self.rules, [one.record])
+        }
+        used = (attrs.evolve(one.ref, provisional=False) for one in self.settled.values())
+        return tuple(dict.fromkeys(by_ref[ref] for ref in used if ref in by_ref))
 
     # -- who may ----------------------------------------------------------------------------------
 
@@ -298,7 +326,8 @@ class _Planner:
     # -- what is there already --------------------------------------------------------------------
 
     def what_is_there_already(self) -> dict[Ref, Record]:
-        return there(self.rules, [self.lead, *self.known.records])
+        pending = (one.record for one in self.known.pending)
+        return there(self.rules, [*pending, *self.known.records, self.lead])
 
     # -- what is asked for ------------------------------------------------------------------------
 
@@ -310,6 +339,7 @@ class _Planner:
             rules=self.rules,
             targets=self.targets,
             links=Links(rights=self.rights, there=known),
+            pending=there(self.rules, [one.record for one in self.known.pending]).keys(),
         )
         settling.settle()
         self.problems += settling.problems
@@ -366,6 +396,8 @@ class _Planner:
             if name == kind.id
         }
         settled = self.settled[index]
+        if settled.action == "create":
+            own |= self.assigning.mapping(kind)
         filler = Filler(
             lead=self.lead,
             lead_kind=self.rules.lead,
@@ -393,6 +425,7 @@ class _Planner:
             (wrong if one.cause is Cause.INVALID else self.problems).append(one)
             allowed &= one.cause is Cause.INVALID
         wrong += missing(filler) if settled.action != "link" else ()
+        wrong += self.assigning.problems(kind, filler.values, index)
         self._tell(filler, wrong)
         self.rows += filler.rows
         self.drafts.append(

@@ -17,9 +17,11 @@ from leadconvert.errors import (
     unknown,
 )
 from leadconvert.fields import LEAD, Field, Kind, MisfitError
+from leadconvert.limits import Limit, limit_mistakes
 from leadconvert.mapping import TRANSFORMS, FieldMapping, Transform
 from leadconvert.matching import Matching, match_mistakes
 from leadconvert.merging import CONFLICTS, Merger, misfit
+from leadconvert.owning import OwnerRule, owner_mistakes
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.policy import Policy, grant_mistakes
 from leadconvert.records import GenericRecord, Lead, Record
@@ -91,6 +93,14 @@ def _transforms(values: Mapping[str, Transform]) -> tuple[tuple[str, Transform],
     return tuple(sorted(dict(values).items()))
 
 
+def _owner_rules(values: Iterable[OwnerRule]) -> tuple[OwnerRule, ...]:
+    return tuple(values)
+
+
+def _limits(values: Iterable[Limit]) -> tuple[Limit, ...]:
+    return tuple(values)
+
+
 def _mergers(values: Mapping[str, Merger]) -> tuple[tuple[str, Merger], ...]:
     return tuple(sorted(dict(values).items()))
 
@@ -100,7 +110,8 @@ class ConversionRules:
     """The kinds, pipelines, mappings, policy and transforms of a CRM; attrs.evolve changes them.
 
     *lead* is the kind of the leads, *kinds* are those one may convert into. *matching* finds the
-    records that exist already; *automation* acts when leads arrive and move. *transforms* and
+    records that exist already; *owners* says whose a new record is, *limits* how many there may
+    be; *automation* acts when leads arrive and move. *transforms* and
     *mergers* are your own functions by name: what turns a value, beside ``first``, ``join``,
     ``lower``, ``strip`` and ``upper``, and what merges two of them, beside those of `Conflict`.
     They must be pure and stand in a module, so that rules can be pickled.
@@ -132,6 +143,8 @@ class ConversionRules:
     matching: Matching = attrs.field(
         factory=Matching, validator=attrs.validators.instance_of(Matching)
     )
+    owners: tuple[OwnerRule, ...] = attrs.field(default=(), converter=_owner_rules)
+    limits: tuple[Limit, ...] = attrs.field(default=(), converter=_limits)
     mergers: tuple[tuple[str, Merger], ...] = attrs.field(
         factory=dict[str, Merger], converter=_mergers
     )
@@ -305,6 +318,8 @@ def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
     kinds = (rules.lead, *rules.kinds)
     yield from grant_mistakes(rules.policy, kinds, rules.pipelines, rules.lead.id)
     yield from match_mistakes(rules.matching, rules.lead, rules.kinds)
+    yield from owner_mistakes(rules.owners, rules.lead, rules.kinds)
+    yield from limit_mistakes(rules.limits, rules.kinds)
     own = [pipeline for pipeline in rules.pipelines if pipeline.kind == rules.lead.id]
     if rules.automation is not None and own:
         yield from automation_mistakes(

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 import attrs
 
 from leadconvert.access import Action
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Kind
+from leadconvert.limits import Made
 from leadconvert.linking import Links
 from leadconvert.matching import Match, Then
 from leadconvert.records import Lead, Record
@@ -41,7 +43,6 @@ class Settling:
 
     Example:
         >>> from leadconvert import Actor, Find, Lead, Policy, presets
-        >>> from leadconvert.linking import Links
         >>> from leadconvert.rights import Rights
         >>> from leadconvert.settling import Settling
         >>> rules, ada = presets.bitrix24(), Actor("u-7")
@@ -59,6 +60,8 @@ class Settling:
     rules: ConversionRules
     targets: tuple[Target, ...]
     links: Links
+    #: The records that exist in no store yet, as other change sets make them.
+    pending: AbstractSet[Ref] = frozenset()
     settled: dict[int, Settled] = attrs.field(factory=dict, init=False)
     problems: list[Problem] = attrs.field(factory=list, init=False)
     _count: Counter[str] = attrs.field(factory=Counter, init=False)
@@ -93,6 +96,8 @@ class Settling:
         self._take(index, kind, action, record)
 
     def _create(self, index: int, kind: Kind, id: str | None) -> None:  # noqa: A002
+        if any(one.kind == kind.id and one.made is Made.NEVER for one in self.rules.limits):
+            self._refuse(Cause.INVALID_TARGET, "never_made", index, kind, {})
         self._count[kind.id] += 1
         number = len(self.lead.conversions) + 1
         derived = f"{self.lead.id}.{number}.{kind.id}.{self._count[kind.id]}"
@@ -147,6 +152,7 @@ class Settling:
         matched_by: tuple[str, ...] = (),
     ) -> None:
         ref = Ref(kind.id, record.id)
+        ref = attrs.evolve(ref, provisional=ref in self.pending)
         if ref in {one.ref for one in self.settled.values()}:
             self._refuse(Cause.INVALID_TARGET, "two_on_one", index, kind, {"id": ref.id})
         if action == "link" and self.targets[index].values:

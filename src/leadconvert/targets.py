@@ -8,7 +8,7 @@ from attrs import validators
 from leadconvert.access import AccessRequest, Decision
 from leadconvert.matching import MatchKey
 from leadconvert.records import Record
-from leadconvert.values import FrozenMap, Ref, digest
+from leadconvert.values import FrozenMap, Ref, digest, texts
 
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Known",
     "Link",
     "Merge",
+    "Pending",
     "Request",
     "Target",
     "Wanted",
@@ -185,6 +186,28 @@ def _records(values: Iterable[Record]) -> tuple[Record, ...]:
     return tuple(values)
 
 
+@attrs.frozen
+class Pending:
+    """A record that another change set makes, and the key of that change set.
+
+    Example:
+        >>> from leadconvert import Company, Pending
+        >>> Pending(Company(id="L-1.1.company.1"), "L-1/0/9f2c").key
+        'L-1/0/9f2c'
+    """
+
+    record: Record
+    key: str
+
+
+def _pending(values: Iterable[Pending]) -> tuple[Pending, ...]:
+    return tuple(values)
+
+
+def _owners(values: Iterable[str] | None) -> frozenset[str] | None:
+    return None if values is None else frozenset(texts(values))
+
+
 def _decisions(values: Iterable[Decision] | None) -> tuple[Decision, ...] | None:
     return None if values is None else tuple(values)
 
@@ -195,7 +218,8 @@ class Known:
 
     *decisions* are those of a remote engine about access, made before. With them nothing else
     decides: what they do not answer is denied, and stands in the plan's `required_access`. None
-    means that the rules' policy decides.
+    means that the rules' policy decides. *eligible_owners* are the users who may own something now;
+    None means everybody. *pending* are records that earlier change sets make, and no store has yet.
 
     Example:
         >>> from leadconvert import Company, Known
@@ -205,6 +229,8 @@ class Known:
 
     records: tuple[Record, ...] = attrs.field(default=(), converter=_records)
     decisions: tuple[Decision, ...] | None = attrs.field(default=None, converter=_decisions)
+    eligible_owners: frozenset[str] | None = attrs.field(default=None, converter=_owners)
+    pending: tuple[Pending, ...] = attrs.field(default=(), converter=_pending)
 
 
 @attrs.frozen(kw_only=True)
@@ -213,7 +239,7 @@ class Wanted:
 
     *access* asks the rights on the lead, to read the records, and on sensitive fields: what a
     remote engine is to answer first. *matches* pairs kinds with keys: whoever has one of them may
-    be meant.
+    be meant. *related* names a kind, a field of it, and a record: load whoever refers to that.
 
     Example:
         >>> from leadconvert import Ref, Wanted
@@ -224,3 +250,4 @@ class Wanted:
     refs: tuple[Ref, ...] = ()
     access: tuple[AccessRequest, ...] = ()
     matches: tuple[tuple[str, MatchKey], ...] = ()
+    related: tuple[tuple[str, str, Ref], ...] = ()

@@ -6,6 +6,7 @@ from itertools import chain
 from leadconvert.access import AccessRequest, Action
 from leadconvert.carrying import Carrying, mapped
 from leadconvert.fields import Kind
+from leadconvert.limits import Made
 from leadconvert.matching import MatchKey
 from leadconvert.records import Lead
 from leadconvert.rights import rights_on_lead
@@ -63,6 +64,16 @@ def wanted(
                 read = (rules.lead.read(lead, source) for source in mapping.sources)
                 values += [mapping.constant, *read]
             refs += (Ref(str(field.to), id_) for value in values for id_ in ids_in(value))
+    clients = list(dict.fromkeys(refs))
+    limited = {one.kind for one in rules.limits if one.made is Made.NO_OPEN}
+    related = [
+        (kind.id, name, ref)
+        for kind in rules.kinds
+        if kind.id in limited and kind.id in {target.kind for target in targets}
+        for name, field in kind.references.items()
+        for ref in clients
+        if ref.kind == field.to
+    ]
     own, refs = Ref(rules.lead.id, lead.id), list(dict.fromkeys(refs))
     reading = [
         AccessRequest(action=Action.READ, kind=ref.kind, id=ref.id) for ref in refs if ref != own
@@ -75,6 +86,7 @@ def wanted(
         refs=tuple(refs),
         access=(*rights_on_lead(lead, rules), *reading, *fields),
         matches=tuple(sorted(sought)),
+        related=tuple(related),
     )
 
 

@@ -112,6 +112,19 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "the {kind} would have the {other} {one!r}, but its {via} has {two!r}",
         "choose one of them, or correct the {via}",
     ),
+    "not_eligible": (
+        "the owner of the {kind} may not own one now",
+        "give it to somebody who may, with values=",
+    ),
+    "never_made": ("the rules make no {kind}", "leave it out, or choose one with Link"),
+    "has_open": (
+        "the {client} has an open {kind} already",
+        "choose it with Link, or close it first",
+    ),
+    "on_exceptions_list": (
+        "a phone or an e-mail of the lead is on the list of exceptions",
+        "convert it by hand, or take it off the list",
+    ),
     "merge_failed": (
         "merging by {merger!r} could not make a value of {kind}.{field} ({error})",
         "supply the value in values=",
@@ -261,6 +274,8 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "the stages from {since!r} to {until!r} run backwards",
         "turn them round",
     ),
+    "bad_owner_rule": ("an owner rule cannot be: {why}", "correct or remove it"),
+    "bad_limit": ("a limit cannot be: {why}", "correct or remove it"),
     "bad_match_rule": ("a match rule cannot be: {why}", "correct it"),
     "bad_conflict": ("{name} cannot be merged by {rule!r}: {why}", "choose another rule"),
     "bad_condition": ("a condition on {name} cannot be: {why}", "correct it"),
