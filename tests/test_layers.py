@@ -51,6 +51,7 @@ ORDER = (
     "assigning",
     "closing",
     "planning",
+    "twins",
     "conversion",
     "resuming",
     "acting",

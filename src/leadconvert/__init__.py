@@ -20,7 +20,14 @@ from leadconvert.automation import Automation, AutomationRule, WithoutLeads
 from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Receipt, Update
 from leadconvert.choosing import Choices
 from leadconvert.conditions import AllOf, AnyOf, Comparison, Condition, Not, Where
-from leadconvert.conversion import Converted, Rejected, can_convert, convert, convert_many
+from leadconvert.conversion import (
+    Converted,
+    Rejected,
+    can_convert,
+    convert,
+    convert_batch,
+    convert_many,
+)
 from leadconvert.fields import Field, FieldType, Kind, Option
 from leadconvert.limits import Limit, Made
 from leadconvert.mapping import FieldMapping, Transform
@@ -164,6 +171,7 @@ __all__ = [
     "arrive",
     "can_convert",
     "convert",
+    "convert_batch",
     "convert_many",
     "convert_unfinished",
     "errors",
