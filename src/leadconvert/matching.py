@@ -50,6 +50,10 @@ class MatchKey:
     value: str
 
 
+#: Tells whether two keys stand for the same, where that is more than being equal.
+Same = Callable[[MatchKey, MatchKey], bool]
+
+
 class Normalizer(Protocol):
     """Brings what people write into one form, or returns None where it is no such thing.
 
@@ -261,7 +265,8 @@ class Matching:
     """How a lead finds records that exist already: the first rule of a kind that matches decides.
 
     With *enrich*, every conversion of a lead that is bound to clients fills their gaps as well,
-    which needs the rights to merge into them. By *exceptions* nothing matches.
+    which needs the rights to merge into them. By *exceptions* nothing matches. *same* is a function
+    of a module that tells whether two keys are alike enough, where equal ones are not all.
 
     Example:
         >>> from leadconvert import MatchRule, Matching
@@ -273,6 +278,7 @@ class Matching:
     enrich: bool = attrs.field(default=False, kw_only=True)
     exceptions: Exceptions = attrs.field(factory=Exceptions, kw_only=True)
     normalizer: Normalizer = attrs.field(factory=Plain, kw_only=True)
+    same: Same | None = attrs.field(default=None, kw_only=True)
 
     def keys(self, kind: Kind, record: Record) -> frozenset[MatchKey]:
         """Return what *record* may be known by, without the exceptions.
@@ -303,14 +309,24 @@ class Matching:
         theirs = [(record, self.keys(kind, record)) for record in records] if rules else []
         for rule in rules:
             found = [
-                Match(record, by) for record, own in theirs if (by := _shared(rule, keys & own))
+                Match(record, by)
+                for record, own in theirs
+                if (by := _by(rule, self._shared(keys, own)))
             ]
             if found:
                 return rule.then, tuple(sorted(found, key=lambda one: one.record.id))
         return Then.NONE, ()
 
+    def _shared(
+        self, ours: frozenset[MatchKey], theirs: frozenset[MatchKey]
+    ) -> frozenset[MatchKey]:
+        same = self.same
+        if same is None:
+            return ours & theirs
+        return frozenset(key for key in ours if any(same(key, other) for other in theirs))
 
-def _shared(rule: MatchRule, keys: frozenset[MatchKey]) -> tuple[str, ...]:
+
+def _by(rule: MatchRule, keys: frozenset[MatchKey]) -> tuple[str, ...]:
     """Return the sorts of keys by which *rule* holds, given the keys that both records have."""
     sorts = {key.type for key in keys}
     return tuple(sorted(set().union(*(by for by in rule.by if by and by <= sorts))))
