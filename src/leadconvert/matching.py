@@ -4,7 +4,7 @@ A key that is empty matches nothing. A record matches by whole keys, never by a 
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final, Protocol
 
