@@ -19,7 +19,7 @@ from leadconvert.records import Lead, changed
 from leadconvert.results import ConversionResult
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Create, Known, Target
+from leadconvert.targets import Known, Target, targets_of
 from leadconvert.values import Ref
 
 
@@ -89,7 +89,7 @@ class Chain:
         """Convert the lead at once, as the mode without leads says, unless that was done before."""
         if not self._is_open():
             return
-        targets = tuple(Create(kind) for kind in mode.targets(self.rules.kinds))
+        targets = targets_of(mode.targets(self.rules.kinds))
         rule = AutomationRule("mode without leads", targets, close_activities=mode.close_activities)
         if self._is_excepted(rule):
             return

@@ -1,11 +1,11 @@
 """Do the targets go together with each other, and with what is there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import attrs
 
 from leadconvert.errors import Cause, Problem
-from leadconvert.fields import Kind
+from leadconvert.fields import Field
 from leadconvert.limits import Made, open_records
 from leadconvert.linking import Links
 from leadconvert.records import Record
@@ -17,57 +17,104 @@ from leadconvert.values import Ref, ids_in
 __all__ = ["already_open", "disagreements"]
 
 
+#: Tells whether the actor may see a field of a record.
+Sees = Callable[[Ref, str], bool]
+
+
+@attrs.frozen
+class _Clash:
+    """A record points at one of kind *to* by a *field*, its *client* at another by *its_field*."""
+
+    to: str
+    field: str
+    one: str
+    client: Ref
+    its_field: str
+    two: str
+
+
 def disagreements(
     rules: ConversionRules,
     refs: Mapping[int, Ref],
     records: Mapping[Ref, Record],
-    known: Mapping[Ref, Record],
-) -> Iterator[Problem]:
+    links: Links,
+    sees: Sees = lambda _ref, _field: True,
+) -> Iterator[tuple[Problem, bool]]:
     """Yield where a target points at one record, and another that it points at to a second one.
 
-    *refs* are those of the targets by index, *records* what they will be, *known* what is there. A
-    client that points at nothing agrees with everything.
+    With each comes whether the actor *sees* the two fields that disagree. *refs* are those of the
+    targets by index, *records* what they will be. A client that points at nothing agrees with
+    everything, and what stood like that before is not told again.
 
     Example:
-        >>> from leadconvert import Contact, Deal, Ref, presets
+        >>> from leadconvert import Actor, Contact, Deal, Policy, Ref, presets
         >>> from leadconvert.agreeing import disagreements
-        >>> deal = Deal(id="D-5", contact_ids=["C-3"], company_id="CO-9")
+        >>> from leadconvert.linking import Links
+        >>> from leadconvert.rights import Rights
+        >>> rules, everything = presets.bitrix24(), Policy.allow_all()
+        >>> rights = Rights(actor=Actor("u-7"), authorizer=everything, rules=rules)
         >>> there = {Ref("contact", "C-3"): Contact(id="C-3", company_id="CO-1")}
         >>> ref = Ref("deal", "D-5", provisional=True)
-        >>> found = disagreements(presets.bitrix24(), {0: ref}, {ref: deal}, there)
-        >>> [problem.message for problem in found]
+        >>> deal = Deal(id="D-5", contact_ids=["C-3"], company_id="CO-9")
+        >>> links = Links(rights=rights, there=there)
+        >>> [one.message for one, _ in disagreements(rules, {0: ref}, {ref: deal}, links)]
         ["the deal would have the company 'CO-9', but its contact has 'CO-1'"]
     """
     will_be = {attrs.evolve(ref, provisional=False): one for ref, one in records.items()}
-    found = {**known, **will_be}
+
+    def after(ref: Ref) -> Record | None:
+        return will_be[ref] if ref in will_be else links.readable(ref)
+
     for index, ref in sorted(refs.items()):
-        kind, record = rules.kind(ref.kind), records.get(ref)
-        if kind is not None and record is not None:
-            for name, field in kind.references.items():
-                for id_ in ids_in(kind.read(record, name)):
-                    client = found.get(Ref(str(field.to), id_))
-                    if client is not None:
-                        yield from _between(rules, index, kind, record, client)
+        own = attrs.evolve(ref, provisional=False)
+        before = [*_clashes(rules, own, links.readable)]
+        for clash in _clashes(rules, own, after):
+            if clash not in before:
+                facts = {"other": clash.to, "one": clash.one}
+                facts |= {"via": clash.client.kind, "two": clash.two}
+                problem = Problem(
+                    cause=Cause.INVALID_TARGET,
+                    code="clients_disagree",
+                    target=index,
+                    kind=own.kind,
+                    params=facts,
+                )
+                yield problem, sees(own, clash.field) and sees(clash.client, clash.its_field)
 
 
-def _between(
-    rules: ConversionRules, index: int, kind: Kind, record: Record, client: Record
-) -> Iterator[Problem]:
-    own = {field.to: name for name, field in kind.references.items() if not field.multiple}
-    via = rules.kind_of(client)
-    for name, field in ({} if via is None else via.references).items():
-        if via is None or field.multiple or field.to not in own:
-            continue
-        ours, theirs = ids_in(kind.read(record, own[field.to])), ids_in(via.read(client, name))
-        if ours and theirs and ours != theirs:
-            facts = {"other": field.to, "one": ours[0], "via": via.id, "two": theirs[0]}
-            yield Problem(
-                cause=Cause.INVALID_TARGET,
-                code="clients_disagree",
-                target=index,
-                kind=kind.id,
-                params=facts,
-            )
+def _clashes(
+    rules: ConversionRules, ref: Ref, read: Callable[[Ref], Record | None]
+) -> Iterator[_Clash]:
+    ours = _pointers(rules, ref, read)
+    for field, id_ in ours:
+        client = Ref(str(field.to), id_)
+        theirs = _pointers(rules, client, read)
+        for to in dict.fromkeys(str(one.to) for one, _ in ours):
+            mine, others = _single(ours, to), _single(theirs, to)
+            # whoever stands above one of its own kind is no client of it
+            is_above = to in {ref.kind, client.kind}
+            if mine and others and not is_above and _ids(mine).isdisjoint(_ids(others)):
+                yield _Clash(to, *mine[0], client, *others[0])
+
+
+def _pointers(
+    rules: ConversionRules, ref: Ref, read: Callable[[Ref], Record | None]
+) -> list[tuple[Field, str]]:
+    """Return at whom a record points, each with the field that does."""
+    kind, record = rules.kind(ref.kind), read(ref)
+    if kind is None or record is None:
+        return []
+    fields = kind.references.items()
+    return [(field, id_) for name, field in fields for id_ in ids_in(kind.read(record, name))]
+
+
+def _single(pointers: Iterable[tuple[Field, str]], to: str) -> list[tuple[str, str]]:
+    return [(field.id, id_) for field, id_ in pointers if field.to == to and not field.multiple]
+
+
+def _ids(pointers: Iterable[tuple[str, str]]) -> set[str]:
+    """Return whom they point at: of several, one in common is enough."""
+    return {id_ for _, id_ in pointers}
 
 
 def already_open(
@@ -108,5 +155,5 @@ def already_open(
                 code="has_open",
                 target=index,
                 kind=kind.id,
-                params={"client": found[1].kind},
+                params={"client": found[1].kind, "id": found[0].id},
             )

@@ -1,6 +1,6 @@
 """Whose a target will be: what a rule says of a new record, and whether its owner may own it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
@@ -10,6 +10,7 @@ from leadconvert.fields import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.owning import OwnerRule, Ownership, spread
 from leadconvert.records import Lead
+from leadconvert.results import Outcome, Row
 from leadconvert.rules import ConversionRules
 from leadconvert.values import is_empty
 
@@ -49,6 +50,14 @@ class Assigning:
         if owner is None or kind.owner is None:
             return {}
         return {kind.owner: FieldMapping.fixed(kind.id, kind.owner, owner)}
+
+    def rows(self, name: str, mappings: Iterable[FieldMapping]) -> Iterator[Row]:
+        """Yield what of the lead did not reach target *name*, as a rule says whose it is."""
+        for mapping in mappings:
+            for source in mapping.sources:
+                if not is_empty(self.rules.lead.read(self.lead, source)):
+                    where = f"{name}.{mapping.target}"
+                    yield Row(source, where, Outcome.OVERRIDDEN, str(mapping), "owner_rule")
 
     def problems(self, kind: Kind, values: Mapping[str, object], target: int) -> Iterator[Problem]:
         """Yield that the owner a record with these *values* would have may own nothing now."""

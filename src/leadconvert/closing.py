@@ -20,7 +20,7 @@ from leadconvert.targets import Request
 from leadconvert.values import FrozenMap, Ref, ids_in
 
 
-__all__ = ["Closing", "referring"]
+__all__ = ["Closing", "key_of", "referring"]
 
 
 @attrs.frozen(kw_only=True)
@@ -108,11 +108,9 @@ class Closing:
         if self.rule is not None:
             facts |= {"rule": self.rule.id, "close_activities": self.rule.close_activities}
         events.append(self._event("lead.converted", lead_ref, facts))
-        fingerprint = self.request.fingerprint
-        history = len(self.lead.conversions) + len(self.lead.stage_history)
         return ChangeSet(
-            key=self.request.key or f"{lead.id}/{history}/{fingerprint}",
-            fingerprint=fingerprint,
+            key=key_of(self.request, lead),
+            fingerprint=self.request.fingerprint,
             changes=changes,
             events=events,
             after=self.after,
@@ -151,6 +149,19 @@ class Closing:
 
     def _event(self, name: str, ref: Ref, params: Mapping[str, object]) -> Event:
         return Event(name=name, ref=ref, at=self.at, actor_id=self.actor.id, params=params)
+
+
+def key_of(request: Request, lead: Lead) -> str:
+    """Return what makes a retry of *request* harmless, now that *lead* has come this far.
+
+    Example:
+        >>> from leadconvert import Lead, Request
+        >>> from leadconvert.closing import key_of
+        >>> key_of(Request(lead_id="L-7", targets=(), key="k-1"), Lead(id="L-7", stage="NEW"))
+        'k-1'
+    """
+    history = len(lead.conversions) + len(lead.stage_history)
+    return request.key or f"{lead.id}/{history}/{request.fingerprint}"
 
 
 def referring(

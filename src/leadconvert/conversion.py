@@ -131,10 +131,12 @@ def convert_many(  # noqa: PLR0913 - as plan()
 
     Leads are taken one by one, so a stream of any length will do. Of the records made it remembers
     the last *twins*, for later leads to match by the rules' `Matching`: such a lead's change set
-    refers to a record of an earlier one, whose key it names in `after`.
+    refers to a record of an earlier one, whose key it names in `after`, with those of the others
+    that changed this record.
 
     Raises:
         TypeError: the signature is misused; at once, before the first lead is taken.
+        ValueError: *twins* is negative; at once as well.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -147,6 +149,8 @@ def convert_many(  # noqa: PLR0913 - as plan()
         >>> [isinstance(one, Converted) for one in many]
         [True, False]
     """
+    if twins < 0:
+        raise ValueError("twins= is how many records to remember: 0 or more")
     targets, remembered = targets_of(into), Twins(rules=rules, window=twins)
 
     def each() -> Iterator[Converted | Rejected]:
@@ -205,18 +209,18 @@ def convert_batch(  # noqa: PLR0913 - as plan()
         >>> [one.result.company.id for one in two]
         ['L-7.1.company.1', 'L-7.1.company.1']
     """
-    batch = list(leads)
+    batch, targets = list(leads), targets_of(into)
     order = sorted(range(len(batch)), key=lambda index: batch[index].id)
     many = convert_many(
         [batch[index] for index in order],
-        into,
+        targets,
         rules=rules,
         actor=actor,
         at=at,
         known=known,
         carry=carry,
         authorizer=authorizer,
-        twins=len(batch) * max(1, len(rules.kinds)),
+        twins=len(batch) * len(targets),
     )
     done = dict(zip(order, many, strict=True))
     return tuple(done[index] for index in range(len(batch)))

@@ -116,6 +116,8 @@ class Problem:
             facts["hint"] = f", did you mean {guess!r}?"
         if could := listed.get("could"):
             facts["whom"] = f" (such as {could})"
+        if isinstance(candidates := self.params.get("candidates"), tuple):
+            facts["ids"] = ", ".join(repr(one["id"]) for one in candidates)
         return sentence[part].format_map(facts | listed)
 
 

@@ -87,10 +87,13 @@ def open_records(
         >>> [str(deal) for deal, _ in found]
         ['deal D-5']
     """
-    process = {stage.id for one in pipelines for stage in one.in_role(StageRole.PROCESS)}
-    wanted = set(clients)
-    for ref, record in known.items():
-        if ref.kind == kind.id and kind.read(record, kind.stage) in process:
+    process = {one.id: {stage.id for stage in one.in_role(StageRole.PROCESS)} for one in pipelines}
+    anywhere, wanted = set[str]().union(*process.values()), set(clients)
+    same = {ref: record for ref, record in known.items() if ref.kind == kind.id}
+    for ref, record in same.items():
+        # what stands in no pipeline of ours is open if its stage is so in any
+        own = process.get(str(kind.read(record, kind.pipeline)), anywhere)
+        if kind.read(record, kind.stage) in own:
             for name, field in kind.references.items():
                 for id_ in ids_in(kind.read(record, name)):
                     if (client := Ref(str(field.to), id_)) in wanted:

@@ -3,10 +3,11 @@
 A key that is empty matches nothing. A record matches by whole keys, never by a part of one.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import attrs
 from attrs import validators
@@ -14,7 +15,7 @@ from attrs import validators
 from leadconvert.errors import DefinitionError, Problem, mistake, unknown
 from leadconvert.fields import FieldType, Kind
 from leadconvert.records import Record
-from leadconvert.values import Channel, is_empty, texts
+from leadconvert.values import Channel, texts
 
 
 __all__ = [
@@ -32,8 +33,23 @@ __all__ = [
 
 #: The shortest run of digits that is a phone number to us.
 _SHORTEST_PHONE: Final = 5
-#: What people write for one and the same apostrophe, typographic, modified, primed or full width.
-_APOSTROPHES: Final = str.maketrans(dict.fromkeys("'`\u2019\u2018\u02bc\u00b4\u2032\uff07", None))
+#: A number as people write it: a plus before the first digit, no letter after it.
+_NUMBER: Final = re.compile(r"(\+?)[^\w+]*(\d[\d\W_]*)")
+#: What people write for one and the same apostrophe: typographic, turned, modified, primed, full
+#: width, Armenian, Hebrew, and the saltillo.
+_APOSTROPHES: Final = str.maketrans(
+    dict.fromkeys(
+        "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u055a\u05f3\u2018\u2019\u201b\u2032\ua78c\uff07\uff40"
+    )
+)
+#: What Unicode says shows nothing, beside the characters of category Cf: joiners, fillers,
+#: selectors of a variant.
+_UNSEEN: Final = frozenset(
+    map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0))
+) | frozenset(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+#: The combining classes of accents and points, which people leave out. A mark of any other class is
+#: a vowel, a tone or another consonant: without it a name is somebody else's.
+_ACCENTS: Final = frozenset((1, *range(10, 37), *range(200, 241)))
 
 
 @attrs.frozen(order=True)
@@ -50,7 +66,7 @@ class MatchKey:
     value: str
 
 
-#: Tells whether two keys stand for the same, where that is more than being equal.
+#: Tells whether two keys of one sort stand for the same, though they are not equal.
 Same = Callable[[MatchKey, MatchKey], bool]
 
 
@@ -81,8 +97,10 @@ class Normalizer(Protocol):
 class Plain:
     """The normalizer that needs no other library.
 
-    E-mails in small letters; phones as their digits, with a plus where they begin with one or with
-    two zeros; names by Unicode: without accents, apostrophes, punctuation and the size of letters.
+    E-mails in small letters; phones as their digits up to the first letter after them, such as that
+    of an extension, with a plus where they begin with one or with two zeros; names by Unicode:
+    without accents, apostrophes, punctuation and the size of letters. Whatever shows nothing, such
+    as a zero-width space, says nothing.
 
     Example:
         >>> from leadconvert import Plain
@@ -100,7 +118,8 @@ class Plain:
             >>> Plain().email("nobody") is None
             True
         """
-        told = unicodedata.normalize("NFKC", value).strip().casefold()
+        # not casefold(), which makes two domains one: of a sharp s, two s
+        told = _shown("NFKC", value).strip().lower()
         local, _, domain = told.rpartition("@")
         whole = local and domain and "@" not in local and not any(map(str.isspace, told))
         return told if whole else None
@@ -113,13 +132,16 @@ class Plain:
             >>> Plain().phone("0049 30 123456")
             '+4930123456'
         """
-        told = unicodedata.normalize("NFKC", value).strip()
-        digits = "".join(one for one in told if one.isdecimal() and one.isascii())
+        found = _NUMBER.search(_shown("NFKC", value))
+        if found is None:
+            return None
+        plus, number = found.groups()
+        digits = "".join(str(int(one)) for one in number if one.isdecimal())
         if len(digits) < _SHORTEST_PHONE or len(set(digits)) == 1:
             return None
-        if told.startswith("+"):
-            return f"+{digits}"
-        return f"+{digits[2:]}" if digits.startswith("00") else digits
+        if not plus and digits.startswith("00"):
+            return f"+{digits[2:]}"
+        return f"{plus}{digits}"
 
     def name(self, value: str, /) -> str | None:
         """Return the words of a name without what people leave out or write differently.
@@ -129,9 +151,21 @@ class Plain:
             >>> Plain().name("José  D'Arc"), Plain().name(" - ")
             ('jose darc', None)
         """
-        bare = unicodedata.normalize("NFKD", value.translate(_APOSTROPHES)).casefold()
-        kept = (one if one.isalnum() else " " for one in bare if not unicodedata.combining(one))
-        return " ".join("".join(kept).split()) or None
+        bare = _shown("NFKD", value.translate(_APOSTROPHES)).casefold()
+        kept = (one for one in bare if unicodedata.combining(one) not in _ACCENTS)
+        said = (one if one.isalnum() or _is_part(one) else " " for one in kept)
+        return " ".join("".join(said).split()) or None
+
+
+def _shown(form: Literal["NFKC", "NFKD"], value: str) -> str:
+    """Return *value* in a normal form of Unicode, without what shows nothing."""
+    told = unicodedata.normalize(form, value)
+    return "".join(one for one in told if one not in _UNSEEN and unicodedata.category(one) != "Cf")
+
+
+def _is_part(one: str) -> bool:
+    """Whether a mark is part of the letter before it, as vowels are in many scripts."""
+    return unicodedata.category(one) in {"Mn", "Mc"}
 
 
 def keys_of(kind: Kind, record: Record, normalizer: Normalizer) -> frozenset[MatchKey]:
@@ -154,7 +188,9 @@ def keys_of(kind: Kind, record: Record, normalizer: Normalizer) -> frozenset[Mat
                     found.add(MatchKey(field.type.value, value))
     for type_, names in kind.keys.items():
         parts = [kind.read(record, name) for name in names]
-        whole = all(isinstance(part, str) and not is_empty(part) for part in parts)
+        # a part of which nothing is left, such as a dash, is as good as none
+        told = [normalizer.name(part) for part in parts if isinstance(part, str)]
+        whole = len(told) == len(parts) and None not in told
         value = normalizer.name(" ".join(map(str, parts))) if whole else None
         if value is not None:
             found.add(MatchKey(type_, value))
@@ -266,7 +302,10 @@ class Matching:
 
     With *enrich*, every conversion of a lead that is bound to clients fills their gaps as well,
     which needs the rights to merge into them. By *exceptions* nothing matches. *same* is a function
-    of a module that tells whether two keys are alike enough, where equal ones are not all.
+    of a module that tells whether two keys of one sort are alike enough; equal ones always are.
+
+    Raises:
+        TypeError: *exceptions* are a list, or *same* is no function.
 
     Example:
         >>> from leadconvert import MatchRule, Matching
@@ -276,9 +315,13 @@ class Matching:
 
     rules: tuple[MatchRule, ...] = attrs.field(default=(), converter=_rules)
     enrich: bool = attrs.field(default=False, kw_only=True)
-    exceptions: Exceptions = attrs.field(factory=Exceptions, kw_only=True)
+    exceptions: Exceptions = attrs.field(
+        factory=Exceptions, validator=validators.instance_of(Exceptions), kw_only=True
+    )
     normalizer: Normalizer = attrs.field(factory=Plain, kw_only=True)
-    same: Same | None = attrs.field(default=None, kw_only=True)
+    same: Same | None = attrs.field(
+        default=None, validator=validators.optional(validators.is_callable()), kw_only=True
+    )
 
     def keys(self, kind: Kind, record: Record) -> frozenset[MatchKey]:
         """Return what *record* may be known by, without the exceptions.
@@ -323,7 +366,11 @@ class Matching:
         same = self.same
         if same is None:
             return ours & theirs
-        return frozenset(key for key in ours if any(same(key, other) for other in theirs))
+        return (ours & theirs) | {
+            key
+            for key in ours
+            if any(key.type == other.type and same(key, other) for other in theirs)
+        }
 
 
 def _by(rule: MatchRule, keys: frozenset[MatchKey]) -> tuple[str, ...]:
@@ -343,7 +390,14 @@ def match_mistakes(matching: Matching, lead: Kind, kinds: Iterable[Kind]) -> Ite
         >>> print(*match_mistakes(matching, LEAD, [CONTACT]))
         match rule for contact: there is no key 'e-mail', did you mean 'email'? (correct the name)
     """
-    by_id = {kind.id: kind for kind in kinds}
+    by_id, normalizer = {kind.id: kind for kind in kinds}, type(matching.normalizer)
+    if not attrs.has(normalizer):
+        yield mistake("not_attrs", "matching", name=normalizer.__qualname__)
+    elif not attrs.inspect(normalizer).is_frozen:
+        yield mistake("not_frozen", "matching", name=normalizer.__qualname__)
+    if "<" in getattr(matching.same, "__qualname__", ""):
+        why = "same= is a lambda or a local function"
+        yield mistake("bad_match_rule", "matching", why=why)
     for rule in matching.rules:
         place = f"match rule for {rule.kind}"
         if rule.kind not in by_id:
@@ -354,7 +408,7 @@ def match_mistakes(matching: Matching, lead: Kind, kinds: Iterable[Kind]) -> Ite
         yield from (unknown("key", name, sorts, place) for name in named if name not in sorts)
         missing = sorted({*named} & {*sorts} - {*_sorts(lead)})
         if missing:
-            why = f"a lead has no {', '.join(missing)}"
+            why = f"the lead's kind has no key {', '.join(map(repr, missing))}"
             yield mistake("bad_match_rule", place, why=why)
         if not all(rule.by) or not rule.by:
             yield mistake("bad_match_rule", place, why="it names no keys")

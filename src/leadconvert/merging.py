@@ -19,7 +19,7 @@ class Conflict(StrEnum):
 
     *fill* what is empty, and leave the rest; *keep* the record's, be it empty; *take* the lead's;
     *append* what is new to several values; the *longest* text; the *newest*, by the moment of the
-    last change of lead and record.
+    last change of lead and record: where either is not known, the record's.
 
     Example:
         >>> from leadconvert import Conflict
@@ -38,7 +38,10 @@ class Conflict(StrEnum):
 #: The names that need no function of one's own.
 CONFLICTS: Final = frozenset(conflict.value for conflict in Conflict)
 
-#: Makes one value of the record's and the lead's, neither of them empty.
+#: What people write in more than one way.
+_FREELY_WRITTEN: Final = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE})
+
+#: Makes one value of the record's and the lead's, neither of them empty, nor both the same.
 Merger = Callable[[object, object], object]
 
 
@@ -80,12 +83,12 @@ def merged(  # noqa: PLR0913 - what a rule may look at
         >>> merged(tags, ("a",), ("A ", "b"), by="append", mergers={}, is_newer=False).value
         ('a', 'b')
     """
-    if is_empty(new) or _same(field, old, new):
+    if is_empty(new) or old == new:
         return Merged(old, "already_there")
     value = _chosen(field, old, new, by, mergers, is_newer=is_newer)
-    if value == old or (is_empty(value) and is_empty(old)):
-        return Merged(old, "unmerged")
-    return Merged(value, "carried")
+    if not is_empty(value) and value != old:
+        return Merged(value, "carried")
+    return Merged(old, "already_there" if _same(field, old, new) else "unmerged")
 
 
 def _chosen(  # noqa: PLR0911, PLR0913 - one line per rule, a table
@@ -99,6 +102,8 @@ def _chosen(  # noqa: PLR0911, PLR0913 - one line per rule, a table
 ) -> object:
     if by == Conflict.KEEP:
         return old
+    if by == Conflict.APPEND:
+        return _appended(field, old, new)
     if is_empty(old):
         return new
     match by:
@@ -106,10 +111,8 @@ def _chosen(  # noqa: PLR0911, PLR0913 - one line per rule, a table
             return old
         case Conflict.TAKE:
             return new
-        case Conflict.APPEND:
-            return _appended(field, old, new)
         case Conflict.LONGEST:
-            return new if len(str(new)) > len(str(old)) else old
+            return new if _length(new) > _length(old) else old
         case Conflict.NEWEST:
             return new if is_newer else old
         case _:
@@ -117,31 +120,42 @@ def _chosen(  # noqa: PLR0911, PLR0913 - one line per rule, a table
 
 
 def _appended(field: Field, old: object, new: object) -> object:
-    kept = list(old) if isinstance(old, tuple) else [old]
-    there = {_normal(field, one) for one in kept}
-    for one in new if isinstance(new, tuple) else (new,):
+    kept = [] if is_empty(old) else [*_several(old)]
+    count, there = len(kept), {_normal(field, one) for one in kept}
+    for one in _several(new):
         if (told := _normal(field, one)) not in there:
             there.add(told)
             kept.append(one)
-    return tuple(kept)
+    return tuple(kept) if len(kept) > count else old
+
+
+def _several(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _length(text: object) -> int:
+    """Return how much a text says, whatever the blanks in it."""
+    return len(" ".join(str(text).split()))
 
 
 def _same(field: Field, old: object, new: object) -> bool:
     """Whether the record has all that the lead has, however it is written."""
-    if isinstance(new, tuple):
-        there = {_normal(field, one) for one in old} if isinstance(old, tuple) else set()
-        return {_normal(field, one) for one in new} <= there
-    return old == new
+    there = {_normal(field, one) for one in _several(old)}
+    return all(_normal(field, one) in there for one in _several(new))
 
 
 def _normal(field: Field, value: object) -> object:
-    """Return what stands for *value* where it is compared: text without size and outer blanks."""
+    """Return what stands for *value* where it is compared: text without size and outer blanks.
+
+    Of an id, a file or a web address the size of letters tells which one it is.
+    """
     told = value.value if isinstance(value, Channel) else value
-    if not isinstance(told, str) or field.options:
+    if not isinstance(told, str) or field.type not in _FREELY_WRITTEN:
         return told
     plain = " ".join(unicodedata.normalize("NFKC", told).casefold().split())
     if field.type is FieldType.PHONE:
-        return "".join(one for one in plain if one.isalnum() or one == "+") or plain
+        number = "".join(one for one in plain if one.isalnum() or one == "+") or plain
+        return f"+{number[2:]}" if number.startswith("00") else number
     return plain
 
 

@@ -113,6 +113,6 @@ def owner_mistakes(
             why = "nobody is listed" if rule.to is Ownership.LISTED else "a list says nothing here"
             yield mistake("bad_owner_rule", place, why=why)
         if any(map(is_empty, rule.among)):
-            yield mistake("blank_id", place, what="owner")
+            yield mistake("blank_id", place, what="listed owner")
         if rule.when is not None:
             yield from rule.when.mistakes(lead, place)

@@ -4,7 +4,7 @@ Who may, is the lead ready, what is there already, what each target gets, what i
 changes. This file is the specification of a conversion; whatever else converts must agree with it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -17,7 +17,7 @@ from leadconvert.assigning import Assigning
 from leadconvert.automation import AutomationRule
 from leadconvert.carrying import Carrying, mapped, question_about
 from leadconvert.choosing import Choices, choose
-from leadconvert.closing import Closing
+from leadconvert.closing import Closing, key_of
 from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
 from leadconvert.filling import Filler
@@ -30,9 +30,10 @@ from leadconvert.records import Lead, Record, changed
 from leadconvert.results import ConversionResult, Row
 from leadconvert.rights import Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.settling import Settled, Settling, bound_ids
-from leadconvert.targets import Carry, Find, Known, Request, Target, targets_of
+from leadconvert.settling import Settled, Settling
+from leadconvert.targets import Carry, Known, Pending, Request, Target
 from leadconvert.values import FrozenMap, Ref, aware, ids_in, is_empty
+from leadconvert.wanting import asked_for
 
 
 __all__ = ["plan"]
@@ -112,7 +113,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
             raise TypeError("carry= maps a lead field to {kind: target field}")
     planner = _Planner(
         lead=lead,
-        targets=(*targets_of(into), *_clients(lead, into, rules)),
+        targets=asked_for(lead, into, rules),
         rules=rules,
         actor=actor,
         at=aware(at),
@@ -126,14 +127,6 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         rule=rule,
     )
     return planner.plan()
-
-
-def _clients(lead: Lead, into: Iterable[str | Target], rules: ConversionRules) -> Iterator[Target]:
-    """Yield the clients the lead is bound to, where their gaps are filled from every lead."""
-    chosen = {target.kind for target in targets_of(into)}
-    for kind in rules.kinds if rules.matching.enrich and chosen else ():
-        if kind.id not in chosen and bound_ids(lead, rules.lead, kind):
-            yield Find(kind.id)
 
 
 @attrs.define(kw_only=True)
@@ -182,7 +175,7 @@ class _Planner:
         self.problems += carrying.problems
         for index in sorted(self.refs, key=self._place_in_order):
             self.what_a_target_gets(index, known, carrying)
-        self.problems += disagreements(self.rules, self.refs, self.records, known)
+        self.do_they_agree(known)
         self.problems += already_open(self.rules, self.settled, self.records, self._links(known))
         self.what_reaches_nothing()
         told = self.what_the_actor_may_know()
@@ -238,13 +231,17 @@ class _Planner:
             eligible=self.known.eligible_owners,
         )
 
+    @property
+    def _pending(self) -> list[Pending]:
+        """What other change sets make; what this one itself made before is not there yet."""
+        own = key_of(self.request, self.lead) if self.known.pending else ""
+        return [one for one in self.known.pending if one.key != own]
+
     def _keys_before(self) -> tuple[str, ...]:
-        """Return the keys of the change sets that make what this one refers to."""
-        by_ref = {
-            ref: one.key for one in self.known.pending for ref in there(self.rules, [one.record])
-        }
-        used = (attrs.evolve(one.ref, provisional=False) for one in self.settled.values())
-        return tuple(dict.fromkeys(by_ref[ref] for ref in used if ref in by_ref))
+        """Return the keys of the change sets that make or change what this one refers to."""
+        used = {attrs.evolve(one.ref, provisional=False) for one in self.settled.values()}
+        pending = ((one.key, there(self.rules, [one.record])) for one in self._pending)
+        return tuple(dict.fromkeys(key for key, refs in pending if not used.isdisjoint(refs)))
 
     # -- who may ----------------------------------------------------------------------------------
 
@@ -326,7 +323,7 @@ class _Planner:
     # -- what is there already --------------------------------------------------------------------
 
     def what_is_there_already(self) -> dict[Ref, Record]:
-        pending = (one.record for one in self.known.pending)
+        pending = (one.record for one in self._pending)
         return there(self.rules, [*pending, *self.known.records, self.lead])
 
     # -- what is asked for ------------------------------------------------------------------------
@@ -339,7 +336,7 @@ class _Planner:
             rules=self.rules,
             targets=self.targets,
             links=Links(rights=self.rights, there=known),
-            pending=there(self.rules, [one.record for one in self.known.pending]).keys(),
+            pending=there(self.rules, [one.record for one in self._pending]).keys(),
         )
         settling.settle()
         self.problems += settling.problems
@@ -366,9 +363,11 @@ class _Planner:
 
     def _denials(self, kind: str, made: Iterable[str]) -> list[Problem]:
         """Return what is denied of a new record of *kind* if others are made along with it."""
-        looked = attrs.evolve(self, targets=targets_of([kind, *made])).plan()
+        asked = (kind, *made)
+        looked = attrs.evolve(self, targets=asked_for(self.lead, asked, self.rules)).plan()
         denied = (one for one in looked.problems if one.cause is Cause.TARGET_ACCESS)
-        return [one for one in denied if one.target == 0]
+        # what is made along is judged for itself; a client that is merged into is not
+        return [one for one in denied if one.target not in range(1, len(asked))]
 
     def _links(self, known: Mapping[Ref, Record]) -> Links:
         return Links(rights=self.rights, there=known, made=frozenset(self.refs.values()))
@@ -396,8 +395,8 @@ class _Planner:
             if name == kind.id
         }
         settled = self.settled[index]
-        if settled.action == "create":
-            own |= self.assigning.mapping(kind)
+        mappings = mapped(self.rules, kind.id) | own
+        assigned = self.assigning.mapping(kind) if settled.action == "create" else {}
         filler = Filler(
             lead=self.lead,
             lead_kind=self.rules.lead,
@@ -406,7 +405,7 @@ class _Planner:
             name=f"{kind.id} {self._ordinal(index)}",
             supplied=self.targets[index].values,
             made=self._made(),
-            mappings=mapped(self.rules, kind.id) | own,
+            mappings=mappings | assigned,
             transforms=self.rules.transforms_by_name(),
             pipelines=self.rules.pipelines_of(kind.id),
             existing=settled.record,
@@ -421,13 +420,17 @@ class _Planner:
         allowed = index not in denied
         allowed &= self._may_write(index, kind, settled, filler.values)
         wrong = list(filler.problems)
-        for one in self._links(known).problems(kind, filler.values, Cause.TARGET_ACCESS, index):
+        links, cause = self._links(known), Cause.TARGET_ACCESS
+        for one in links.problems(kind, filler.values, cause, index, settled.record):
             (wrong if one.cause is Cause.INVALID else self.problems).append(one)
             allowed &= one.cause is Cause.INVALID
         wrong += missing(filler) if settled.action != "link" else ()
         wrong += self.assigning.problems(kind, filler.values, index)
         self._tell(filler, wrong)
         self.rows += filler.rows
+        self.rows += self.assigning.rows(
+            filler.name, [mappings[one] for one in assigned if one in mappings]
+        )
         self.drafts.append(
             Draft(
                 target=index,
@@ -451,9 +454,12 @@ class _Planner:
             (hidden if filler.hides(one) else self.problems).append(one)
         if hidden:
             gravest = min((one.cause for one in hidden), key=list(Cause).index)
-            facts = {"actor": self.actor.id}
-            self._problem(gravest, "hidden", target=filler.index, kind=filler.kind.id, params=facts)
+            self._hide(gravest, filler.index, filler.kind.id)
         self.withheld += hidden
+
+    def _hide(self, cause: Cause, target: int | None, kind: str | None) -> None:
+        facts = {"actor": self.actor.id}
+        self._problem(cause, "hidden", target=target, kind=kind, params=facts)
 
     def _made(self) -> dict[str, tuple[str, ...]]:
         made: dict[str, tuple[str, ...]] = {}
@@ -487,12 +493,32 @@ class _Planner:
                 back = str(kind.converted_from)
                 leads = dict.fromkeys((*ids_in(kind.read(settled.record, back)), self.lead.id))
                 written = {**values, back: tuple(leads)}
+                if kind.cls is None:  # a field of data may be called as an attribute is
+                    written = {"custom": {**settled.record.custom, **written}}
                 self.records[settled.ref] = changed(settled.record, written)
         except Exception as error:  # noqa: BLE001 - a user's class may raise anything
             facts = {"error": type(error).__name__}
             self._problem(
                 Cause.INVALID, "constructor_failed", target=index, kind=kind.id, params=facts
             )
+
+    # -- do the targets agree ---------------------------------------------------------------------
+
+    def do_they_agree(self, known: Mapping[Ref, Record]) -> None:
+        drafts = {attrs.evolve(one.ref, provisional=False): one for one in self.drafts}
+        links = self._links(known)
+
+        def sees(ref: Ref, field: str) -> bool:
+            if ref in drafts:
+                return field not in drafts[ref].unseen
+            return field not in self.rights.sight(self.kinds[ref.kind]).hidden
+
+        for one, seen in disagreements(self.rules, self.refs, self.records, links, sees):
+            if seen:
+                self.problems.append(one)
+            else:
+                self.withheld.append(one)
+                self._hide(one.cause, one.target, one.kind)
 
     # -- what reaches nothing ---------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar, overload
 
 import attrs
 
-from leadconvert.changes import Attach, ChangeSet, Insert, Receipt, bind, plain
+from leadconvert.changes import Attach, ChangeSet, Receipt, bind, plain
 from leadconvert.records import Company, Contact, Conversion, Deal, Lead, Record, changed
 from leadconvert.values import FrozenMap, Ref
 
@@ -215,7 +215,8 @@ class ConversionResult:
         """Return this result as stored: with the store's ids and revisions, nothing provisional.
 
         Raises:
-            ValueError: the receipt says nothing of a record this conversion made.
+            ValueError: the receipt says nothing of a record this conversion made, or of one that
+                it points at and an earlier one made.
 
         Example:
             >>> from datetime import UTC, datetime
@@ -233,8 +234,8 @@ class ConversionResult:
         written = {
             one.ref: one.values for one in self.changes.changes if not isinstance(one, Attach)
         }
-        made = [one.ref for one in self.changes.changes if isinstance(one, Insert)]
-        if missing := [str(ref) for ref in made if ref not in ids]:
+        provisional = [outcome.ref for outcome in self.outcomes if outcome.ref.provisional]
+        if missing := [str(ref) for ref in provisional if ref not in ids]:
             raise ValueError(f"the receipt says nothing of {', '.join(missing)}")
         outcomes = [
             attrs.evolve(

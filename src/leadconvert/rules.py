@@ -325,11 +325,15 @@ def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
         yield from automation_mistakes(
             rules.automation, rules.lead, rules.kinds, own[0], rules.policy
         )
-    for name, transform in rules.transforms:
-        if name in TRANSFORMS:
-            yield mistake("duplicate", "transforms", what="transform", name=name)
-        if "<" in getattr(transform, "__qualname__", "<none>"):
-            yield mistake("lambda", "transforms", name=name)
+    for what, functions, taken in (
+        ("merger", rules.mergers, CONFLICTS),
+        ("transform", rules.transforms, TRANSFORMS),
+    ):
+        for name, function in functions:
+            if name in taken:
+                yield mistake("duplicate", f"{what}s", what=what, name=name)
+            if "<" in getattr(function, "__qualname__", "<none>"):
+                yield mistake("lambda", f"{what}s", what=what, name=name)
 
 
 def _kind_mistakes(rules: ConversionRules) -> Iterator[Problem]:

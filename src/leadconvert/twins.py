@@ -1,10 +1,11 @@
 """Twins: several leads of one company or person share the one record made for the first of them."""
 
 from collections import OrderedDict
+from itertools import chain
 
 import attrs
 
-from leadconvert.records import Record
+from leadconvert.limits import Made
 from leadconvert.results import ConversionResult
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known, Pending
@@ -18,8 +19,8 @@ __all__ = ["Twins"]
 class Twins:
     """Remembers the last records that were made, so that a later lead can match them.
 
-    *window* is how many it remembers, or None for all. Only records of kinds that a match rule
-    speaks of are kept.
+    *window* is how many it remembers. Only records of kinds are kept that a match rule speaks of,
+    or of which a client may have but one open.
 
     Example:
         >>> from leadconvert import Known, presets
@@ -29,26 +30,31 @@ class Twins:
     """
 
     rules: ConversionRules
-    window: int | None
-    _pending: OrderedDict[Ref, Pending] = attrs.field(factory=OrderedDict, init=False)
+    window: int
+    #: By ref, the record as it will be, once with each change set that makes or changes it.
+    _pending: OrderedDict[Ref, tuple[Pending, ...]] = attrs.field(factory=OrderedDict, init=False)
 
     def known(self, known: Known) -> Known:
         """Return what is *known*, with the records that are remembered."""
         if not self._pending:
             return known
-        return attrs.evolve(known, pending=(*known.pending, *self._pending.values()))
+        remembered = chain.from_iterable(self._pending.values())
+        return attrs.evolve(known, pending=(*known.pending, *remembered))
 
     def remember(self, result: ConversionResult) -> None:
         """Remember what *result* made, or made of what was remembered."""
-        matched = {rule.kind for rule in self.rules.matching.rules}
+        kept = {rule.kind for rule in self.rules.matching.rules}
+        kept |= {limit.kind for limit in self.rules.limits if limit.made is Made.NO_OPEN}
         for outcome in result.outcomes:
-            if outcome.ref.provisional and outcome.ref.kind in matched:
-                made = self._pending.get(outcome.ref)
-                key = result.changes.key if made is None else made.key
-                self._keep(outcome.ref, outcome.record, key)
+            if outcome.ref.provisional and outcome.ref.kind in kept:
+                keys = [one.key for one in self._pending.get(outcome.ref, ())]
+                if outcome.action in {"created", "merged"}:
+                    keys.append(result.changes.key)
+                once = dict.fromkeys(keys)
+                self._keep(outcome.ref, tuple(Pending(outcome.record, key) for key in once))
 
-    def _keep(self, ref: Ref, record: Record, key: str) -> None:
-        self._pending[ref] = Pending(record, key)
+    def _keep(self, ref: Ref, pending: tuple[Pending, ...]) -> None:
+        self._pending[ref] = pending
         self._pending.move_to_end(ref)
-        while self.window is not None and len(self._pending) > self.window:
+        while len(self._pending) > self.window:
             self._pending.popitem(last=False)

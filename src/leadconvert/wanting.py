@@ -16,7 +16,34 @@ from leadconvert.targets import Carry, Find, Link, Merge, Target, Wanted, target
 from leadconvert.values import Ref, ids_in
 
 
-__all__ = ["wanted"]
+__all__ = ["asked_for", "wanted"]
+
+
+def asked_for(
+    lead: Lead, into: Iterable[str | Target], rules: ConversionRules
+) -> tuple[Target, ...]:
+    """Return the targets meant, and after them the clients whose gaps every conversion fills.
+
+    Raises:
+        TypeError: *into* is one text or one target.
+
+    Example:
+        >>> import attrs
+        >>> from leadconvert import Lead, Matching, presets
+        >>> from leadconvert.wanting import asked_for
+        >>> rules = attrs.evolve(presets.bitrix24(), matching=Matching(enrich=True))
+        >>> lead = Lead(id="L-7", stage="NEW", company_id="CO-9")
+        >>> [target.kind for target in asked_for(lead, ["deal"], rules)]
+        ['deal', 'company']
+    """
+    targets = targets_of(into)
+    chosen = {target.kind for target in targets}
+    along = (
+        Find(kind.id)
+        for kind in rules.kinds
+        if kind.id not in chosen and bound_ids(lead, rules.lead, kind)
+    )
+    return (*targets, *along) if rules.matching.enrich and chosen else targets
 
 
 def wanted(
@@ -45,7 +72,8 @@ def wanted(
     """
     carrying = Carrying(lead=lead, rules=rules, carry=carry or {})
     carrying.read()
-    targets, refs, sought = targets_of(into), list[Ref](), set[tuple[str, MatchKey]]()
+    targets = asked_for(lead, into, rules)
+    refs, sought = list[Ref](), set[tuple[str, MatchKey]]()
     for target in targets:
         kind = rules.kind(target.kind)
         if kind is None:

@@ -97,20 +97,20 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "leave values= out, or merge into it",
     ),
     "several_matches": (
-        "{count} records of kind {kind} match the lead",
+        "{count} records of kind {kind} match the lead: {ids}",
         "choose one with Link or Merge, or make a new one with Create",
     ),
     "match_to_decide": (
-        "a {kind} matches the lead",
+        "the {kind} {ids} matches the lead",
         "choose it with Link or Merge, or make a new one with Create",
     ),
     "match_refused": (
-        "a {kind} matches the lead, and the rules make no second one",
+        "the {kind} {ids} matches the lead, and the rules make no second one",
         "choose it with Link or Merge",
     ),
     "clients_disagree": (
         "the {kind} would have the {other} {one!r}, but its {via} has {two!r}",
-        "choose one of them, or correct the {via}",
+        "choose {two!r} with Link, or correct the {via}",
     ),
     "not_eligible": (
         "the owner of the {kind} may not own one now",
@@ -118,7 +118,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "never_made": ("the rules make no {kind}", "leave it out, or choose one with Link"),
     "has_open": (
-        "the {client} has an open {kind} already",
+        "the {client} has an open {kind} already, {id!r}",
         "choose it with Link, or close it first",
     ),
     "on_exceptions_list": (
@@ -288,7 +288,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "decided_twice": ("{name} is mapped and left behind as well", "keep one of the two"),
     "unmappable": ("{name} is set by the conversion itself", "remove the mapping"),
     "incomplete_mapping": ("a mapping has {what}", "correct it"),
-    "lambda": ("transform {name!r} is a lambda or a local function", "define it in a module"),
+    "lambda": ("{what} {name!r} is a lambda or a local function", "define it in a module"),
     "does_not_fit": ("{name} does not fit {other}: {why}", "choose a field of the same type"),
     "decided_already": ("{name} is decided on by a mapping already", "remove that mapping first"),
 }
