@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from leadconvert import ChangeSet, Conversion, Event, FrozenMap, Insert, Receipt, Ref, Update
+from leadconvert import (
+    Attach,
+    ChangeSet,
+    Conversion,
+    Event,
+    FrozenMap,
+    Insert,
+    Receipt,
+    Ref,
+    Update,
+)
 from leadconvert.changes import bind, plain
 
 
@@ -24,7 +34,8 @@ class TestValues:
             Insert(MADE, {"title": "Engine", "contact_ids": [OTHER]}),
             Update(LEAD, "3", {"stage": "CONVERTED"}),
             Event(name="lead.converted", ref=LEAD, at=AT, actor_id="u-7", params={"a": [MADE]}),
-            ChangeSet(key="k", fingerprint="f", changes=[Update(LEAD, None, {})]),
+            Attach(OTHER, "converted_from", [LEAD]),
+            ChangeSet(key="k", fingerprint="f", changes=[Update(LEAD, None, {})], after=["j"]),
             Receipt(ids=[(MADE, STORED)], revisions=[(STORED, "1")], replayed=True),
         ],
     )
@@ -57,12 +68,18 @@ class TestValues:
         with pytest.raises(ValueError, match="time zone"):
             Event(name="x", ref=LEAD, at=datetime(2027, 1, 31), actor_id="u")  # noqa: DTZ001
 
+    def test_one_key_instead_of_a_list(self) -> None:
+        """One key where a list of them belongs is refused, so that no letter is a key."""
+        with pytest.raises(TypeError, match="a list of texts is needed here"):
+            ChangeSet(key="k", fingerprint="f", after="L-7/0/9f2c")
+
     def test_lists_become_tuples(self) -> None:
         """Lists are kept as tuples."""
         event = Event(name="x", ref=LEAD, at=AT, actor_id="u-7")
         changes = ChangeSet(key="k", fingerprint="f", changes=[Insert(MADE, {})], events=[event])
         assert (Insert(MADE, {}),) == changes.changes
         assert (event,) == changes.events
+        assert (LEAD,) == Attach(OTHER, "converted_from", iter([LEAD])).refs
         receipt = Receipt(ids=iter([(MADE, STORED)]), revisions=iter([(STORED, "1")]))
         assert ((MADE, STORED),) == receipt.ids
         assert ((STORED, "1"),) == receipt.revisions

@@ -15,6 +15,7 @@ from leadconvert import (
     AccessRequest,
     Action,
     Actor,
+    Channel,
     Choices,
     Company,
     Contact,
@@ -28,6 +29,8 @@ from leadconvert import (
     Kind,
     Known,
     Lead,
+    Matching,
+    MatchRule,
     Pipeline,
     Policy,
     Record,
@@ -201,9 +204,13 @@ class TestTheLead:
 class TestBoundRecords:
     MAPPINGS = (FieldMapping("company_id", "deal"), FieldMapping("contact_ids", "deal"))
 
-    def test_made_along_instead_of_linked_to(self) -> None:
-        """Who may read but not link the lead's company makes a deal along with a new one only."""
-        by = rules(Grant("*", ["create", "read"]), mappings=self.MAPPINGS)
+    def test_merged_along_instead_of_linked_to(self) -> None:
+        """Who may merge into the lead's company but not link it makes a deal along with it only."""
+        by = rules(
+            Grant("*", ["create", "read"]),
+            Grant("company", ["update", "merge"]),
+            mappings=self.MAPPINGS,
+        )
         choices = can_convert(BOUND, ADA, by, known=KNOWN)
 
         assert ("contact", "company", "deal") == choices.kinds
@@ -226,8 +233,17 @@ class TestBoundRecords:
 
         assert can_convert(BOUND, ADA, by, known=KNOWN).allows(["deal"])
 
-    def test_a_partner_that_cannot_be_made(self) -> None:
-        """Where no new company may be made either, there is no deal, and both reasons are told."""
+    def test_a_bound_client_is_merged_into(self) -> None:
+        """A kind the lead is bound to is no new record: to choose it takes the rights to merge."""
+        choices = can_convert(BOUND, ADA, rules(Grant("*", ["create", "read"])), known=KNOWN)
+
+        assert ("contact", "deal") == choices.kinds
+        assert [("company", "no_grant", "update"), ("company", "no_grant", "merge")] == (
+            why(choices)
+        )
+
+    def test_a_partner_that_cannot_be_merged_into(self) -> None:
+        """Where the company may not be merged into either, there is no deal; all reasons count."""
         by = rules(
             Grant("*", "read"),
             Grant("deal", "create"),
@@ -237,18 +253,27 @@ class TestBoundRecords:
         choices = can_convert(BOUND, ADA, by, known=KNOWN)
 
         assert ("contact",) == choices.kinds
-        assert [("company", "no_grant", "create"), ("company", "no_grant", "link")] == why(choices)
-        assert [None, None] == [problem.target for problem in choices.problems]
+        assert [
+            ("company", "no_grant", "update"),
+            ("company", "no_grant", "merge"),
+            ("company", "no_grant", "link"),
+        ] == why(choices)
+        assert [None, None, None] == [problem.target for problem in choices.problems]
         assert not choices.allows(["company", "deal"])
 
     def test_pointed_at_beside_a_new_one(self) -> None:
-        """A deal has room for several contacts, so a new one spares no right on the bound one."""
-        lead = attrs.evolve(NEW, contact_ids=["C-1"])
-        by = rules(Grant("*", ["create", "read"]), mappings=self.MAPPINGS)
-        choices = can_convert(lead, ADA, by, known=KNOWN)
+        """Merging into the primary contact spares no right on the others a deal points at."""
+        lead = attrs.evolve(NEW, contact_ids=["C-1", "C-2"])
+        by = rules(
+            Grant("*", ["create", "read"]),
+            Grant("contact", ["update", "merge"]),
+            mappings=self.MAPPINGS,
+        )
+        known = Known(records=[Contact(id="C-1"), Contact(id="C-2")])
+        choices = can_convert(lead, ADA, by, known=known)
 
         assert ("contact", "company") == choices.kinds
-        assert [("contact", "no_grant", "link")] == why(choices)
+        assert [("contact", "no_grant", "link"), ("contact", "no_grant", "link")] == why(choices)
 
     @pytest.mark.parametrize("known", [None, Known()], ids=["nothing known", "not handed over"])
     def test_not_handed_over(self, known: Known | None) -> None:
@@ -263,8 +288,22 @@ class TestBoundRecords:
 
         assert can_convert(BOUND, ADA, by) == can_convert(BOUND, ADA, by, known=KNOWN)
 
+    def test_gaps_that_every_conversion_fills(self) -> None:
+        """Where every conversion fills the client's gaps, nothing is open without that right."""
+        enriching = Matching(enrich=True)
+        link = Grant("*", ["create", "read", "link"])
+        merge = Grant("company", ["update", "merge"])
+        without = attrs.evolve(rules(link), matching=enriching)
+        within = attrs.evolve(rules(link, merge), matching=enriching)
+
+        assert not can_convert(BOUND, ADA, without, known=KNOWN)
+        assert {("company", "no_grant", "update"), ("company", "no_grant", "merge")} == {
+            *why(can_convert(BOUND, ADA, without, known=KNOWN))
+        }
+        assert can_convert(BOUND, ADA, within, known=KNOWN).allows(["deal"])
+
     def test_two_partners_at_once(self) -> None:
-        """Where two records are not to be linked to, both are made along."""
+        """Where two records are not to be linked to, both are merged into along."""
         by = chained("b", "c", a=["b", "c"])
         choices = can_convert(IN_CHAINS, ADA, by, known=CHAIN)
 
@@ -287,29 +326,62 @@ class TestBoundRecords:
         assert [
             ("b", "no_grant", "link"),
             ("c", "no_grant", "link"),
-            ("c", "no_grant", "create"),
+            ("c", "no_grant", "update"),
+            ("c", "no_grant", "merge"),
         ] == why(choices)
 
     def test_a_record_of_its_own_kind(self) -> None:
         """A new record does not stand in for another of its kind."""
-        choices = can_convert(IN_CHAINS, ADA, chained("b", "c", a=["a"]), known=CHAIN)
+        parent = Field("a", "reference", to="a", default="A-1")
+        by = chained("b", "c")
+        kinds = [Kind("a", fields=[BACK, parent]), *by.kinds[1:]]
+        choices = can_convert(IN_CHAINS, ADA, attrs.evolve(by, kinds=kinds), known=CHAIN)
 
         assert ("b", "c") == choices.kinds
         assert [("a", "no_grant", "link")] == why(choices)
 
 
-IN_CHAINS = attrs.evolve(NEW, custom={"A": "A-1", "B": "B-1", "C": "C-1"})
+class TestMatchedRecords:
+    ADA_AGAIN = attrs.evolve(NEW, emails=[Channel("ada@example.com")])
+    THERE = Known(records=[Contact(id="C-3", emails=[Channel("ada@example.com")])])
+
+    @staticmethod
+    def by(then: str) -> ConversionRules:
+        """Rules under which a lead is known by its e-mail, and all but merging is granted."""
+        matching = Matching([MatchRule("contact", ["email"], then)])
+        given = rules(Grant("*", ["create", "read", "link"]))
+        return attrs.evolve(given, matching=matching)
+
+    def test_to_be_merged_into(self) -> None:
+        """Whoever matches is merged into, so making it takes these rights, not that to create."""
+        choices = can_convert(self.ADA_AGAIN, ADA, self.by("merge"), known=self.THERE)
+
+        assert ("company", "deal") == choices.kinds
+        assert [("contact", "no_grant", "update"), ("contact", "no_grant", "merge")] == (
+            why(choices)
+        )
+
+    @pytest.mark.parametrize("then", ["link", "ask", "refuse", "none"])
+    def test_otherwise(self, then: str) -> None:
+        """What is linked needs that right; what is still to be decided is no matter of access."""
+        choices = can_convert(self.ADA_AGAIN, ADA, self.by(then), known=self.THERE)
+
+        assert ("contact", "company", "deal") == choices.kinds
+
+
+IN_CHAINS = attrs.evolve(NEW, custom={"B": "B-1", "C": "C-1"})
 CHAIN = Known(records=[GenericRecord(kind=kind, id=f"{kind.upper()}-1") for kind in "abc"])
 
 
 def chained(*makes: str, **refers: Iterable[str]) -> ConversionRules:
-    """Rules of kinds a, b, c that refer to records the lead names; "a" and *makes* may be made."""
+    """Rules of kinds a, b, c: *makes* may be merged into where the lead is bound to them."""
     kinds = [
         Kind(name, fields=[BACK, *(Field(to, "reference", to=to) for to in refers.get(name, ()))])
         for name in "abc"
     ]
-    custom = [Field(name.upper(), "reference", to=name) for name in "abc"]
-    grants = [ON_LEADS, Grant("*", "read"), *(Grant(kind, "create") for kind in ("a", *makes))]
+    custom = [Field(name.upper(), "reference", to=name) for name in "bc"]
+    merged = (Grant(kind, ["update", "merge"]) for kind in makes)
+    grants = [ON_LEADS, Grant("*", "read"), Grant("a", "create"), *merged]
     return ConversionRules(
         lead=attrs.evolve(LEAD, custom=custom),
         kinds=kinds,
@@ -502,12 +574,13 @@ def everything(draw: st.DrawFn) -> Asked:
     """Draw rules and a policy, a lead in any stage, and some of the records it is bound to."""
     drawn = draw(st.just(presets.bitrix24()) | testing.conversion_rules())
     convert = Grant("lead", ["read", "update", "convert", "move"])
-    make = Grant("*", [Action.CREATE, Action.READ])
+    make = Grant("*", [Action.CREATE, Action.READ, Action.UPDATE, Action.MERGE])
     policy = draw(testing.policies(drawn))
     some = draw(st.sampled_from([[], [convert], [convert, make]]))
     by = attrs.evolve(
         drawn,
         policy=attrs.evolve(policy, roles=[*policy.roles, Role("more", some)]),
+        matching=Matching(enrich=draw(st.booleans())),
         transforms=dict(drawn.transforms),
     )
     stages = [stage.id for stage in by.lead_pipeline.stages]

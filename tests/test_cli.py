@@ -356,7 +356,10 @@ class TestUnusableInput:
                 "--into: there is no kind 'dael', choose among contact, company, deal",
             ),
             (["--into", ""], "--into: there is no kind '', choose among contact, company, deal"),
-            (["--role", "boss"], "--role: there is no role 'boss', choose among admin, robot, sales"),
+            (
+                ["--role", "boss"],
+                "--role: there is no role 'boss', choose among admin, robot, sales",
+            ),
             (
                 ["--at", "tomorrow"],
                 "--at: 'tomorrow' is no moment, write it as in 2027-01-31T12:00:00+01:00",

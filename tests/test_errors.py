@@ -17,12 +17,15 @@ from leadconvert import (
     Authorizer,
     Automation,
     AutomationRule,
+    Channel,
+    Company,
     Contact,
     Conversion,
     ConversionRules,
     Create,
     Deal,
     Decision,
+    Exceptions,
     Field,
     FieldMapping,
     FrozenMap,
@@ -30,7 +33,13 @@ from leadconvert import (
     Kind,
     Known,
     Lead,
+    Limit,
+    Link,
+    Matching,
+    MatchRule,
+    Merge,
     Organisation,
+    OwnerRule,
     Pipeline,
     Policy,
     Record,
@@ -38,9 +47,11 @@ from leadconvert import (
     Required,
     Role,
     Stage,
+    Target,
     Unit,
     Where,
     advance,
+    arrive,
     can_convert,
     errors,
     inquire,
@@ -81,6 +92,8 @@ MADE = Conversion(
     targets=[Ref("contact", "C-3"), Ref("deal", "D-5")],
     rules="9f2c",
 )
+ADA = Contact(id="C-3", revision="4", last_name="Byron", emails=[Channel("ada@example.com")])
+MAILED = attrs.evolve(TITLED, emails=[Channel("ADA@example.com")])
 SELLER = Actor("u-7", roles=["sales"])
 
 REQUIRED = Problem(
@@ -104,6 +117,7 @@ ERRORS: list[LeadConvertError] = [
     ConversionError("L-7", [REQUIRED]),
     errors.AccessDeniedError("L-7", [DENIED, REQUIRED]),
     errors.AlreadyConvertedError("L-7", []),
+    errors.AmbiguousMatchError("L-7", [REQUIRED]),
     errors.InvalidFieldsError("L-7", [REQUIRED]),
     errors.InvalidTargetError("L-7", [REQUIRED]),
     errors.MissingFieldsError("L-7", [REQUIRED]),
@@ -151,6 +165,11 @@ def fail(value: object) -> object:
     raise KeyError(value)
 
 
+def fail_to_merge(ours: object, theirs: object) -> object:
+    """A merger that raises."""
+    raise KeyError(ours, theirs)
+
+
 def same(value: object) -> object:
     """A transform that changes nothing."""
     return value
@@ -176,7 +195,7 @@ def refused(make: Callable[[], object]) -> tuple[Problem, ...]:
 
 
 def planned(
-    *into: str | Create,
+    *into: str | Target,
     lead: Lead = TITLED,
     by: ConversionRules | None = None,
     carry: Mapping[str, Mapping[str, str]] | None = None,
@@ -194,6 +213,12 @@ def planned(
         known=known,
         authorizer=authorizer,
     ).problems
+
+
+def matched(then: str, *there: Contact) -> tuple[Problem, ...]:
+    """The problems of a contact that is looked for by the lead's e-mail."""
+    by = rules(matching=Matching([MatchRule("contact", ["email"], then)]))
+    return planned("contact", lead=MAILED, by=by, known=Known(records=there))
 
 
 def moved(
@@ -436,6 +461,119 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         (
             "there is no kind 'dael' to convert into, did you mean 'deal'?"
             " (choose among company, contact, deal)"
+        ),
+    ),
+    "record_not_there": (
+        lambda: planned(Link("contact", "C-3")),
+        (
+            "there is no contact 'C-3' to work with"
+            " (load what wanted() lists, or choose another record)"
+        ),
+    ),
+    "stale_target": (
+        lambda: planned(Merge("contact", "C-3", revision="3"), known=Known(records=[ADA])),
+        (
+            "contact 'C-3' has changed since: it has revision '4', not '3'"
+            " (look at it again, and choose anew)"
+        ),
+    ),
+    "two_on_one": (
+        lambda: planned(
+            Link("contact", "C-3"), Merge("contact", "C-3"), known=Known(records=[ADA])
+        ),
+        "two targets end on one record, contact 'C-3' (leave one of them out)",
+    ),
+    "link_with_values": (
+        lambda: planned(
+            Link("contact", "C-3", values={"comments": "x"}), known=Known(records=[ADA])
+        ),
+        (
+            "contact 'C-3' is to be linked, which changes nothing in it"
+            " (leave values= out, or merge into it)"
+        ),
+    ),
+    "several_matches": (
+        lambda: matched("merge", attrs.evolve(ADA, id="C-4"), ADA),
+        (
+            "2 records of kind contact match the lead: 'C-3', 'C-4'"
+            " (choose one with Link or Merge, or make a new one with Create)"
+        ),
+    ),
+    "match_to_decide": (
+        lambda: matched("ask", ADA),
+        (
+            "the contact 'C-3' matches the lead"
+            " (choose it with Link or Merge, or make a new one with Create)"
+        ),
+    ),
+    "match_refused": (
+        lambda: matched("refuse", ADA),
+        (
+            "the contact 'C-3' matches the lead, and the rules make no second one"
+            " (choose it with Link or Merge)"
+        ),
+    ),
+    "clients_disagree": (
+        lambda: planned(
+            Link("contact", "C-3"),
+            Link("company", "CO-9"),
+            "deal",
+            known=Known(records=[attrs.evolve(ADA, company_id="CO-1"), Company(id="CO-9")]),
+        ),
+        (
+            "the deal would have the company 'CO-9', but its contact has 'CO-1'"
+            " (choose 'CO-1' with Link, or correct the contact)"
+        ),
+    ),
+    "not_eligible": (
+        lambda: planned(
+            Create("deal", values={"owner_id": "u-2"}), known=Known(eligible_owners=["u-7"])
+        ),
+        ("the owner of the deal may not own one now (give it to somebody who may, with values=)"),
+    ),
+    "never_made": (
+        lambda: planned("deal", by=rules(limits=[Limit("deal", "never")])),
+        "the rules make no deal (leave it out, or choose one with Link)",
+    ),
+    "has_open": (
+        lambda: planned(
+            Link("contact", "C-3"),
+            "deal",
+            by=rules(limits=[Limit("deal", "no_open")]),
+            known=Known(records=[ADA, Deal(id="D-5", stage="open", contact_ids=["C-3"])]),
+        ),
+        ("the contact has an open deal already, 'D-5' (choose it with Link, or close it first)"),
+    ),
+    "on_exceptions_list": (
+        lambda: (
+            arrive(
+                MAILED,
+                rules=rules(
+                    matching=Matching(exceptions=Exceptions(emails=["ada@example.com"])),
+                    automation=Automation(Actor("robot"), [AutomationRule("all", ["deal"])]),
+                ),
+                at=AT,
+            )
+            .refused[0]
+            .error.problems
+        ),
+        (
+            "a phone or an e-mail of the lead is on the list of exceptions"
+            " (convert it by hand, or take it off the list)"
+        ),
+    ),
+    "merge_failed": (
+        lambda: planned(
+            Merge("deal", "D-5"),
+            by=rules(
+                mappings=[FieldMapping("title", "deal", conflict="fail")],
+                mergers={"fail": fail_to_merge},
+            ),
+            known=Known(records=[Deal(id="D-5", stage="open", title="Engine")]),
+        ),
+        (
+            "merging by 'fail' could not make a value of deal.title (KeyError)"
+            " (supply the value in values=)"
         ),
     ),
     "duplicate_id": (
@@ -749,6 +887,25 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         ),
         ("pipeline leads: the stages from 'DONE' to 'NEW' run backwards (turn them round)"),
     ),
+    "bad_owner_rule": (
+        lambda: refused(lambda: rules(owners=[OwnerRule("deal", "listed")])),
+        "owner rule for deal: an owner rule cannot be: nobody is listed (correct or remove it)",
+    ),
+    "bad_limit": (
+        lambda: refused(lambda: rules(limits=[Limit("company", "no_open")])),
+        ("limits: a limit cannot be: a company has no stages to be open in (correct or remove it)"),
+    ),
+    "bad_match_rule": (
+        lambda: refused(lambda: rules(matching=Matching([MatchRule("contact", [])]))),
+        "match rule for contact: a match rule cannot be: it names no keys (correct it)",
+    ),
+    "bad_conflict": (
+        lambda: refused(lambda: rules(mappings=[FieldMapping("title", "deal", conflict="append")])),
+        (
+            "mapping title → deal.title: title cannot be merged by 'append': it holds one value"
+            " (choose another rule)"
+        ),
+    ),
     "bad_condition": (
         lambda: refused(
             automated(AutomationRule("all", ["deal"], when=Where("title", "less", "M")))
@@ -907,6 +1064,7 @@ class TestErrors:
         assert [
             "AccessDeniedError",
             "AlreadyConvertedError",
+            "AmbiguousMatchError",
             "Cause",
             "ConversionError",
             "DefinitionError",
@@ -939,7 +1097,7 @@ class TestErrors:
 
     def test_equal_by_content_and_class(self) -> None:
         """Errors of one class with one content are equal, all others are not."""
-        assert 11 == len({*ERRORS, *copy.deepcopy(ERRORS)})
+        assert 12 == len({*ERRORS, *copy.deepcopy(ERRORS)})
         one = errors.MissingFieldsError("L-7", [REQUIRED])
         assert one == errors.MissingFieldsError("L-7", iter([REQUIRED]))
         assert one != errors.MissingFieldsError("L-8", [REQUIRED])
@@ -983,6 +1141,7 @@ class TestRefusal:
             ("targets_required", errors.TargetsRequiredError),
             ("target_access", errors.AccessDeniedError),
             ("unknown_target", errors.UnknownTargetError),
+            ("ambiguous", errors.AmbiguousMatchError),
             ("invalid_target", errors.InvalidTargetError),
             ("missing", errors.MissingFieldsError),
             ("invalid", errors.InvalidFieldsError),
@@ -1008,6 +1167,7 @@ class TestRefusal:
             "targets_required",
             "target_access",
             "unknown_target",
+            "ambiguous",
             "invalid_target",
             "missing",
             "invalid",

@@ -21,6 +21,7 @@ from leadconvert import (
     FieldMapping,
     GenericRecord,
     Grant,
+    Insert,
     Kind,
     Known,
     Lead,
@@ -437,7 +438,9 @@ class TestWhatATargetGets:
             at=AT,
         ).result()
 
-        assert result.changes.changes[0].values["comments"] is None
+        [insert, _] = result.changes.changes
+        assert isinstance(insert, Insert)
+        assert insert.values["comments"] is None
 
     def test_fallbacks_in_order(self) -> None:
         """The first filled source is carried, the filled ones after it are not needed."""
@@ -670,7 +673,7 @@ class TestReferences:
         """A made company is referred to in place of the bound one; made contacts lead the list."""
         p = plan(
             self.LEAD,
-            ["deal", "contact", "company", "company"],
+            ["deal", Create("contact"), Create("company"), Create("company")],
             rules=rules(mappings=self.MAPPINGS),
             actor=ADMIN,
             at=AT,
@@ -687,10 +690,12 @@ class TestReferences:
         assert ["company", "company", "contact", "deal", "lead"] == [
             change.ref.kind for change in result.changes.changes
         ]
+        deal = result.changes.changes[3]
+        assert isinstance(deal, Insert)
         assert (
             Ref("contact", "L.1.contact.1", provisional=True),
             Ref("contact", "C-1"),
-        ) == result.changes.changes[3].values["contact_ids"]
+        ) == deal.values["contact_ids"]
 
     def test_bound_clients_are_linked(self) -> None:
         """Without new clients the deal points at those the lead is bound to."""

@@ -25,6 +25,7 @@ from leadconvert import (
     Rejected,
     Stage,
     StageChange,
+    Update,
     convert,
     convert_many,
     errors,
@@ -130,8 +131,10 @@ class TestTheLeadRemembers:
         lead = Ref("lead", "L-7")
 
         assert [contact, deal, lead] == [change.ref for change in changes.changes]
-        assert {"stage", "stage_history", "conversions"} == set(changes.changes[-1].values)
-        assert "3" == getattr(changes.changes[-1], "revision", None)
+        last = changes.changes[-1]
+        assert isinstance(last, Update)
+        assert {"stage", "stage_history", "conversions"} == set(last.values)
+        assert "3" == last.revision
         assert (
             Event(name="record.created", ref=contact, at=AT, actor_id="u-1", params={"lead": lead}),
             Event(name="record.created", ref=deal, at=AT, actor_id="u-1", params={"lead": lead}),

@@ -17,14 +17,34 @@ from leadconvert.access import (
 from leadconvert.acting import RuleRefused
 from leadconvert.arrivals import arrive, convert_unfinished
 from leadconvert.automation import Automation, AutomationRule, WithoutLeads
-from leadconvert.changes import Change, ChangeSet, Event, Insert, Receipt, Update
+from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Receipt, Update
 from leadconvert.choosing import Choices
 from leadconvert.conditions import AllOf, AnyOf, Comparison, Condition, Not, Where
-from leadconvert.conversion import Converted, Rejected, can_convert, convert, convert_many
+from leadconvert.conversion import (
+    Converted,
+    Rejected,
+    can_convert,
+    convert,
+    convert_batch,
+    convert_many,
+)
 from leadconvert.fields import Field, FieldType, Kind, Option
+from leadconvert.limits import Limit, Made
 from leadconvert.mapping import FieldMapping, Transform
+from leadconvert.matching import (
+    Exceptions,
+    Match,
+    Matching,
+    MatchKey,
+    MatchRule,
+    Normalizer,
+    Plain,
+    Then,
+)
+from leadconvert.merging import Conflict, Merger
 from leadconvert.moves import MovePlan, advance, plan_move
 from leadconvert.organisation import Member, Organisation, Unit
+from leadconvert.owning import OwnerRule, Ownership
 from leadconvert.pipelines import Pipeline, Required, Stage, StageRole
 from leadconvert.planning import plan
 from leadconvert.plans import Draft, FormField, Plan, Question, Shown
@@ -42,7 +62,7 @@ from leadconvert.records import (
 from leadconvert.results import ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
-from leadconvert.targets import Create, Known, Request, Target, Wanted
+from leadconvert.targets import Create, Find, Known, Link, Merge, Pending, Request, Target, Wanted
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
 from leadconvert.wanting import wanted
 from leadconvert.whole import MoveResult
@@ -56,6 +76,7 @@ __all__ = [
     "Address",
     "AllOf",
     "AnyOf",
+    "Attach",
     "Authorizer",
     "Automation",
     "AutomationRule",
@@ -68,6 +89,7 @@ __all__ = [
     "Company",
     "Comparison",
     "Condition",
+    "Conflict",
     "Contact",
     "Conversion",
     "ConversionResult",
@@ -79,9 +101,11 @@ __all__ = [
     "Decision",
     "Draft",
     "Event",
+    "Exceptions",
     "Field",
     "FieldMapping",
     "FieldType",
+    "Find",
     "FormField",
     "FrozenMap",
     "GenericRecord",
@@ -91,15 +115,29 @@ __all__ = [
     "Kind",
     "Known",
     "Lead",
+    "Limit",
+    "Link",
+    "Made",
+    "Match",
+    "MatchKey",
+    "MatchRule",
+    "Matching",
     "Member",
+    "Merge",
+    "Merger",
     "MovePlan",
     "MoveResult",
+    "Normalizer",
     "Not",
     "Option",
     "Organisation",
     "Outcome",
+    "OwnerRule",
+    "Ownership",
+    "Pending",
     "Pipeline",
     "Placement",
+    "Plain",
     "Plan",
     "Policy",
     "Product",
@@ -122,6 +160,7 @@ __all__ = [
     "StageRole",
     "Target",
     "TargetOutcome",
+    "Then",
     "Transform",
     "Unit",
     "Update",
@@ -132,6 +171,7 @@ __all__ = [
     "arrive",
     "can_convert",
     "convert",
+    "convert_batch",
     "convert_many",
     "convert_unfinished",
     "errors",

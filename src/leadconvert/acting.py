@@ -10,6 +10,7 @@ from leadconvert.automation import AutomationRule, WithoutLeads
 from leadconvert.changes import Event
 from leadconvert.errors import Cause, ConversionError, Problem, refusal
 from leadconvert.linking import Links, there
+from leadconvert.matching import keys_of
 from leadconvert.moving import MOVING, Step
 from leadconvert.pipelines import StageRole
 from leadconvert.planning import plan
@@ -18,7 +19,7 @@ from leadconvert.records import Lead, changed
 from leadconvert.results import ConversionResult
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Create, Known
+from leadconvert.targets import Known, Target, targets_of
 from leadconvert.values import Ref
 
 
@@ -93,8 +94,10 @@ class Chain:
         """Convert the lead at once, as the mode without leads says, unless that was done before."""
         if not self._is_open():
             return
-        targets = tuple(Create(kind) for kind in mode.targets(self.rules.kinds))
+        targets = targets_of(mode.targets(self.rules.kinds))
         rule = AutomationRule("mode without leads", targets, close_activities=mode.close_activities)
+        if self._is_excepted(rule):
+            return
         decided = self._plan(rule, targets, actor)
         named = _named(self.rules, targets, decided.problems, mode.placeholder)
         if named != targets:
@@ -115,13 +118,25 @@ class Chain:
         kind = self.rules.lead
         return rule.when is None or rule.when.holds(lambda name: kind.read(self.lead, name))
 
+    def _is_excepted(self, rule: AutomationRule) -> bool:
+        """Whether the lead has a phone or an e-mail that is never to become a client."""
+        matching, kind = self.rules.matching, self.rules.lead
+        theirs = keys_of(kind, self.lead, matching.normalizer)
+        excepted = not theirs.isdisjoint(matching.exceptions.keys(matching.normalizer))
+        if excepted:
+            problem = Problem(cause=Cause.INVALID_TARGET, code="on_exceptions_list", kind=kind.id)
+            self._refuse(rule, [problem])
+        return excepted
+
     def _act(self, rule: AutomationRule, actor: Actor) -> None:
+        if rule.into and self._is_excepted(rule):
+            return
         if rule.into and not self._take(rule, self._plan(rule, rule.into, actor)):
             return
         if rule.to is not None and rule.to != self.lead.stage:
             self._move(rule, rule.to, actor)
 
-    def _plan(self, rule: AutomationRule, targets: Iterable[Create], actor: Actor) -> Plan:
+    def _plan(self, rule: AutomationRule, targets: Iterable[Target], actor: Actor) -> Plan:
         return plan(
             self.lead,
             targets,
@@ -175,10 +190,10 @@ class Chain:
 
 def _named(
     rules: ConversionRules,
-    targets: tuple[Create, ...],
+    targets: tuple[Target, ...],
     problems: Iterable[Problem],
     placeholder: str,
-) -> tuple[Create, ...]:
+) -> tuple[Target, ...]:
     """Return the *targets* with a *placeholder* where one lacks the name people know it by."""
     values: dict[int, dict[str, object]] = {}
     for problem in problems:

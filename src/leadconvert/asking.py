@@ -38,7 +38,9 @@ def missing(filler: Filler) -> Iterator[Problem]:
 
 def _required(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
     for name, field in filler.kind.members.items():
-        if field.required and is_empty(filler.values.get(name)) and name not in refused:
+        if not _touched(filler, [name]):
+            continue
+        if field.required and is_empty(filler.final.get(name)) and name not in refused:
             if name in filler.sight.locked:
                 yield _lacking_from_others(filler, [name])
             else:
@@ -50,11 +52,11 @@ def _required_at_stage(filler: Filler, refused: set[str | None]) -> Iterator[Pro
     """Yield what the stage of the record asks for; what the actor cannot see is not demanded."""
     if filler.pipeline is None:
         return
-    stage = str(filler.values[str(filler.kind.stage)])
+    stage = str(filler.final[str(filler.kind.stage)])
     for name in filler.pipeline.required_at(stage):
         field = filler.kind.members[name]
         told = field.required or name in refused or name in filler.sight.hidden
-        if is_empty(filler.values.get(name)) and not told:
+        if is_empty(filler.final.get(name)) and not told:
             if name in filler.sight.locked:
                 yield _lacking_from_others(filler, [name])
             else:
@@ -65,7 +67,9 @@ def _required_at_stage(filler: Filler, refused: set[str | None]) -> Iterator[Pro
 def _any_required(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
     members, sight = filler.kind.members, filler.sight
     for group in filler.kind.any_of:
-        if all(is_empty(filler.values.get(name)) for name in group) and not refused & set(group):
+        if not _touched(filler, group) or refused & set(group):
+            continue
+        if all(is_empty(filler.final.get(name)) for name in group):
             seen = [name for name in group if name not in sight.hidden] or group
             names = [name for name in seen if name not in sight.locked]
             if names:
@@ -76,10 +80,12 @@ def _any_required(filler: Filler, refused: set[str | None]) -> Iterator[Problem]
 
 
 def _currencies(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
-    members, values = filler.kind.members, filler.values
+    members, values = filler.kind.members, filler.final
     for name, field in members.items():
         currency = field.currency
         if currency is None or is_empty(values.get(name)) or currency in refused:
+            continue
+        if not _touched(filler, [name, currency]):
             continue
         if is_empty(values.get(currency)) and not members[currency].required:
             # where the amount is hidden it is told of the amount, so that it is hidden as well
@@ -89,6 +95,11 @@ def _currencies(filler: Filler, refused: set[str | None]) -> Iterator[Problem]:
             else:
                 facts = {"label": members[currency].label, "amount_label": field.label}
                 yield _lacking(filler, "currency_required", lacks, facts)
+
+
+def _touched(filler: Filler, names: Iterable[str]) -> bool:
+    """Whether any of the fields is written: what a record lacked before is not asked for now."""
+    return filler.existing is None or not filler.values.keys().isdisjoint(names)
 
 
 def _lacking(filler: Filler, code: str, name: str, facts: Mapping[str, object]) -> Problem:
@@ -137,7 +148,7 @@ def form_fields(filler: Filler, problems: Iterable[Problem]) -> Iterator[FormFie
                 kind,
                 name,
                 target=filler.index,
-                value=filler.values.get(name),
+                value=filler.final.get(name),
                 sources=filler.sources_of(name),
                 why=problem.code,
             )

@@ -12,14 +12,14 @@ from leadconvert.fields import Kind
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.policy import Policy
 from leadconvert.records import Company, Contact, Deal
-from leadconvert.targets import Create, Target, targets_of
+from leadconvert.targets import Target, targets_of
 from leadconvert.values import is_empty, texts
 
 
 __all__ = ["Automation", "AutomationRule", "WithoutLeads", "automation_mistakes"]
 
 
-def _targets(values: Iterable[str | Target]) -> tuple[Create, ...]:
+def _targets(values: Iterable[str | Target]) -> tuple[Target, ...]:
     return targets_of(values)
 
 
@@ -43,7 +43,7 @@ class AutomationRule:
     """
 
     id: str = attrs.field(validator=validators.instance_of(str))
-    into: tuple[Create, ...] = attrs.field(default=(), converter=_targets)
+    into: tuple[Target, ...] = attrs.field(default=(), converter=_targets)
     on: str | None = attrs.field(default=None, kw_only=True)
     when: Condition | None = attrs.field(
         default=None,

@@ -10,10 +10,14 @@ from datetime import datetime
 import attrs
 
 from leadconvert.records import Conversion
-from leadconvert.values import FrozenMap, Ref, aware
+from leadconvert.values import FrozenMap, Ref, aware, texts
 
 
-__all__ = ["Change", "ChangeSet", "Event", "Insert", "Receipt", "Update", "bind", "plain"]
+__all__ = ["Attach", "Change", "ChangeSet", "Event", "Insert", "Receipt", "Update", "bind", "plain"]
+
+
+def _refs(values: Iterable[Ref]) -> tuple[Ref, ...]:
+    return tuple(values)
 
 
 @attrs.frozen
@@ -51,8 +55,25 @@ class Update:
         object.__setattr__(self, "values", FrozenMap(self.values))
 
 
+@attrs.frozen
+class Attach:
+    """Add refs to a field that is a set of them, such as the leads a record came from.
+
+    It needs no revision: many may add to one record, and it fails only if the record is gone.
+
+    Example:
+        >>> from leadconvert import Attach, Ref
+        >>> Attach(Ref("company", "CO-9"), "converted_from", [Ref("lead", "L-7")]).refs[0].id
+        'L-7'
+    """
+
+    ref: Ref
+    field: str
+    refs: tuple[Ref, ...] = attrs.field(converter=_refs)
+
+
 #: One step of a change set.
-Change = Insert | Update
+Change = Insert | Update | Attach
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +126,8 @@ class ChangeSet:
     key: str
     fingerprint: str
     changes: tuple[Change, ...] = attrs.field(default=(), converter=_changes)
+    #: The keys of the change sets that must be applied before, as they make what this refers to.
+    after: tuple[str, ...] = attrs.field(default=(), converter=texts)
     events: tuple[Event, ...] = attrs.field(default=(), converter=_events)
 
 

@@ -1,6 +1,6 @@
 """What a decision without problems changes: the lead that remembers it, and a store's to-do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
@@ -8,18 +8,19 @@ import attrs
 
 from leadconvert.access import Actor
 from leadconvert.automation import AutomationRule
-from leadconvert.changes import Change, ChangeSet, Event, Insert, Update
+from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Update
 from leadconvert.fields import Kind
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft
 from leadconvert.records import Conversion, Lead, Record, StageChange, changed
 from leadconvert.results import ConversionResult, Row, TargetOutcome
 from leadconvert.rules import ConversionRules
+from leadconvert.settling import Settled
 from leadconvert.targets import Request
-from leadconvert.values import FrozenMap, Ref, is_empty
+from leadconvert.values import FrozenMap, Ref, ids_in, is_empty
 
 
-__all__ = ["Closing", "referring"]
+__all__ = ["Closing", "key_of", "referring"]
 
 
 @attrs.frozen(kw_only=True)
@@ -50,9 +51,13 @@ class Closing:
     at: datetime
     records: Mapping[Ref, Record]
     drafts: Iterable[Draft]
+    #: By ref, what each target came down to; a new record unless it says otherwise.
+    settled: Mapping[Ref, Settled] = attrs.field(factory=dict)
     rows: tuple[Row, ...]
     request: Request
     values: Mapping[str, object] = attrs.field(factory=FrozenMap)
+    #: The keys of the change sets that are to be applied before.
+    after: tuple[str, ...] = ()
     reason: str | None = None
     rule: AutomationRule | None = None
 
@@ -82,10 +87,7 @@ class Closing:
             written |= {"stage": success.id, "stage_history": (*self.lead.stage_history, moved)}
         written["conversions"] = (*self.lead.conversions, conversion)
         lead = changed(self.lead, written)
-        outcomes = tuple(
-            TargetOutcome(ref=ref, action="created", record=record)
-            for ref, record in self.records.items()
-        )
+        outcomes = tuple(self._outcome(draft, self.records[draft.ref]) for draft in self.drafts)
         return ConversionResult(
             lead=lead,
             outcomes=outcomes,
@@ -96,29 +98,70 @@ class Closing:
 
     def _changes(self, conversion: Conversion, written: Mapping[str, object]) -> ChangeSet:
         lead, lead_ref = self.lead, Ref(self.rules.lead.id, self.lead.id)
-        changes: list[Change] = [Insert(draft.ref, self._written(draft)) for draft in self.drafts]
+        changes: list[Change] = [one for draft in self.drafts for one in self._steps(draft)]
         changes.append(Update(lead_ref, lead.revision, referring(self.rules.lead, written)))
-        events = [self._event("record.created", ref, {"lead": lead_ref}) for ref in self.records]
+        names = {"create": "record.created", "link": "record.linked", "merge": "record.merged"}
+        events = [
+            self._event(names[draft.action], draft.ref, {"lead": lead_ref}) for draft in self.drafts
+        ]
         facts: dict[str, object] = {"conversion": conversion.id, "targets": conversion.targets}
         if self.rule is not None:
             facts |= {"rule": self.rule.id, "close_activities": self.rule.close_activities}
         events.append(self._event("lead.converted", lead_ref, facts))
-        fingerprint = self.request.fingerprint
-        history = len(self.lead.conversions) + len(self.lead.stage_history)
         return ChangeSet(
-            key=self.request.key or f"{lead.id}/{history}/{fingerprint}",
-            fingerprint=fingerprint,
+            key=key_of(self.request, lead),
+            fingerprint=self.request.fingerprint,
             changes=changes,
             events=events,
+            after=self.after,
         )
+
+    def _outcome(self, draft: Draft, record: Record) -> TargetOutcome:
+        settled = self.settled.get(draft.ref)
+        if settled is None or settled.record is None:
+            return TargetOutcome(ref=draft.ref, action="created", record=record)
+        kind, old = self._kind(draft), settled.record
+        before = {name: kind.read(old, name) for name in draft.values}
+        done = "linked" if draft.action == "link" else "merged" if before else "unchanged"
+        return TargetOutcome(
+            ref=draft.ref,
+            action=done,
+            record=record,
+            before=before,
+            matched_by=settled.matched_by,
+        )
+
+    def _steps(self, draft: Draft) -> Iterator[Change]:
+        """Yield what a store does to one target: nothing is written twice that stands there."""
+        kind, settled = self._kind(draft), self.settled.get(draft.ref)
+        values = referring(kind, draft.values, self.records.keys())
+        if settled is None or settled.record is None:
+            yield Insert(draft.ref, values)
+            return
+        if values:
+            yield Update(draft.ref, settled.record.revision, values)
+        back = kind.converted_from
+        if back is not None and self.lead.id not in ids_in(kind.read(settled.record, back)):
+            yield Attach(draft.ref, back, [Ref(self.rules.lead.id, self.lead.id)])
+
+    def _kind(self, draft: Draft) -> Kind:
+        return next(kind for kind in self.rules.kinds if kind.id == draft.ref.kind)
 
     def _event(self, name: str, ref: Ref, params: Mapping[str, object]) -> Event:
         return Event(name=name, ref=ref, at=self.at, actor_id=self.actor.id, params=params)
 
-    def _written(self, draft: Draft) -> dict[str, object]:
-        """Return a draft's values with a ref wherever a record is referred to."""
-        kind = next(kind for kind in self.rules.kinds if kind.id == draft.ref.kind)
-        return referring(kind, draft.values, self.records.keys())
+
+def key_of(request: Request, lead: Lead) -> str:
+    """Return what makes a retry of *request* harmless, now that *lead* has come this far.
+
+    Example:
+        >>> from leadconvert import Lead, Request
+        >>> from leadconvert.closing import key_of
+        >>> key_of(Request(lead_id="L-7", targets=(), key="k-1"), Lead(id="L-7", stage="NEW"))
+        'k-1'
+    """
+    history = len(lead.conversions) + len(lead.stage_history)
+    return request.key or f"{lead.id}/{history}/{request.fingerprint}"
 
 
 def referring(

@@ -46,6 +46,7 @@ from leadconvert.reading import (
 )
 from leadconvert.records import Conversion, GenericRecord, Lead, Record, StageChange
 from leadconvert.rules import ConversionRules
+from leadconvert.targets import Create, Find, Link, Merge, Target
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref, aware
 
 
@@ -63,6 +64,14 @@ _VALUES: Final[Mapping[str, type]] = {
     "$stage_change": StageChange,
 }
 _TAGS: Final[Mapping[type, str]] = {cls: tag for tag, cls in _VALUES.items()}
+
+#: What there is to ask for, by what it does.
+_TARGETS: Final[Mapping[str, type[Target]]] = {
+    "find": Find,
+    "create": Create,
+    "link": Link,
+    "merge": Merge,
+}
 
 _ERRORS: Final[Mapping[str, type[LeadConvertError]]] = {
     name: cls
@@ -229,6 +238,10 @@ class Codec:
         converter.register_structure_hook_func(
             _is_record, lambda data, _: self._read_record(an_object(data))
         )
+        converter.register_unstructure_hook_func(_is_target, self._write_target)
+        converter.register_structure_hook_func(
+            _is_target, lambda data, _: self._read_target(an_object(data))
+        )
         converter.register_unstructure_hook_func(_is_error, self._write_error)
         converter.register_structure_hook_func(_is_error, self._read_error)
 
@@ -317,6 +330,17 @@ class Codec:
         cls = kinds[tag].cls or GenericRecord
         own = {} if cls is GenericRecord else {_kind_key(cls)}
         fields = {key: item for key, item in data.items() if key not in own}
+        return self._converter.structure(fields, cls)
+
+    def _write_target(self, target: Target) -> dict[str, object]:
+        named = (name for name, cls in _TARGETS.items() if type(target) is cls)
+        return {"do": next(named), **self._converter.unstructure(target)}
+
+    def _read_target(self, data: Mapping[str, object]) -> object:
+        cls = _TARGETS.get(str(data.get("do")))
+        if cls is None:
+            raise ValueError(f"'do' of a target is one of {', '.join(_TARGETS)}")
+        fields = {key: item for key, item in data.items() if key != "do"}
         return self._converter.structure(fields, cls)
 
     def _write_error(self, error: ConversionError | DefinitionError) -> dict[str, object]:
@@ -418,6 +442,10 @@ def _in_order(items: Iterable[object]) -> list[object]:
 
 def _is_record(cls: object) -> bool:
     return cls is Record
+
+
+def _is_target(cls: object) -> bool:
+    return cls is Target
 
 
 def _is_error(cls: object) -> bool:

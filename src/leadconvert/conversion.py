@@ -14,9 +14,10 @@ from leadconvert.records import Lead
 from leadconvert.results import ConversionResult
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry, Known, Target, targets_of
+from leadconvert.twins import Twins
 
 
-__all__ = ["Converted", "Rejected", "can_convert", "convert", "convert_many"]
+__all__ = ["Converted", "Rejected", "can_convert", "convert", "convert_batch", "convert_many"]
 
 #: What is open to an actor does not depend on when it would be done.
 _ANY_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -124,13 +125,18 @@ def convert_many(  # noqa: PLR0913 - as plan()
     known: Known | None = None,
     carry: Carry | None = None,
     authorizer: Authorizer | None = None,
+    twins: int = 0,
 ) -> Iterator[Converted | Rejected]:
     """Yield for each lead, in order, what `convert` decides; a refusal stops nothing.
 
-    Leads are taken one by one and nothing is kept, so a stream of any length will do.
+    Leads are taken one by one, so a stream of any length will do. Of the records made it remembers
+    the last *twins*, for later leads to match by the rules' `Matching`: such a lead's change set
+    refers to a record of an earlier one, whose key it names in `after`, with those of the others
+    that changed this record.
 
     Raises:
         TypeError: the signature is misused; at once, before the first lead is taken.
+        ValueError: *twins* is negative; at once as well.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -143,7 +149,9 @@ def convert_many(  # noqa: PLR0913 - as plan()
         >>> [isinstance(one, Converted) for one in many]
         [True, False]
     """
-    targets = targets_of(into)
+    if twins < 0:
+        raise ValueError("twins= is how many records to remember: 0 or more")
+    targets, remembered = targets_of(into), Twins(rules=rules, window=twins)
 
     def each() -> Iterator[Converted | Rejected]:
         for lead in leads:
@@ -154,16 +162,68 @@ def convert_many(  # noqa: PLR0913 - as plan()
                     rules=rules,
                     actor=actor,
                     at=at,
-                    known=known,
+                    known=remembered.known(known or Known()),
                     carry=carry,
                     authorizer=authorizer,
                 )
             except ConversionError as error:
                 yield Rejected(lead.id, error)
             else:
+                if twins:
+                    remembered.remember(result)
                 yield Converted(result)
 
     return each()
+
+
+def convert_batch(  # noqa: PLR0913 - as plan()
+    leads: Iterable[Lead],
+    into: Iterable[str | Target],
+    *,
+    rules: ConversionRules,
+    actor: Actor,
+    at: datetime,
+    known: Known | None = None,
+    carry: Carry | None = None,
+    authorizer: Authorizer | None = None,
+) -> tuple[Converted | Rejected, ...]:
+    """Return for each lead of a whole batch, in order, what becomes of it; twins share.
+
+    They are decided in the order of their ids, so that the order of the batch makes no difference:
+    the record of several twins is made for the one with the least id. Apply the change sets in an
+    order in which each comes after those it names in `after`.
+
+    Raises:
+        TypeError: the signature is misused.
+
+    Example:
+        >>> import attrs
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, MatchRule, Matching, convert_batch, presets
+        >>> matching = Matching([MatchRule("company", ["company"], "link")])
+        >>> leads = [Lead(id=one, stage="NEW", company_name="Engines") for one in ("L-8", "L-7")]
+        >>> two = convert_batch(
+        ...     leads, ["company"], rules=attrs.evolve(presets.bitrix24(), matching=matching),
+        ...     actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ... )
+        >>> [one.result.company.id for one in two]
+        ['L-7.1.company.1', 'L-7.1.company.1']
+    """
+    batch, targets = list(leads), targets_of(into)
+    order = sorted(range(len(batch)), key=lambda index: batch[index].id)
+    many = convert_many(
+        [batch[index] for index in order],
+        targets,
+        rules=rules,
+        actor=actor,
+        at=at,
+        known=known,
+        carry=carry,
+        authorizer=authorizer,
+        twins=len(batch) * len(targets),
+    )
+    done = dict(zip(order, many, strict=True))
+    return tuple(done[index] for index in range(len(batch)))
 
 
 def can_convert(  # noqa: PLR0913 - as plan()

@@ -19,6 +19,7 @@ from leadconvert.wording import SENTENCES
 __all__ = [
     "AccessDeniedError",
     "AlreadyConvertedError",
+    "AmbiguousMatchError",
     "Cause",
     "ConversionError",
     "DefinitionError",
@@ -50,6 +51,7 @@ class Cause(StrEnum):
     TARGETS_REQUIRED = "targets_required"
     TARGET_ACCESS = "target_access"
     UNKNOWN_TARGET = "unknown_target"
+    AMBIGUOUS = "ambiguous"
     INVALID_TARGET = "invalid_target"
     MISSING = "missing"
     INVALID = "invalid"
@@ -114,6 +116,8 @@ class Problem:
             facts["hint"] = f", did you mean {guess!r}?"
         if could := listed.get("could"):
             facts["whom"] = f" (such as {could})"
+        if isinstance(candidates := self.params.get("candidates"), tuple):
+            facts["ids"] = ", ".join(repr(one["id"]) for one in candidates)
         return sentence[part].format_map(facts | listed)
 
 
@@ -266,6 +270,29 @@ class UnknownTargetError(ConversionError):
     """
 
 
+class AmbiguousMatchError(ConversionError):
+    """Several records match, or a rule leaves the choice to a person: all candidates are named.
+
+    Example:
+        >>> import attrs
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Channel, Contact, Known, Lead, MatchRule, Matching
+        >>> from leadconvert import Actor, convert, errors, presets
+        >>> matching = Matching([MatchRule("contact", ["email"])])
+        >>> ada = [Channel("ada@example.com")]
+        >>> try:
+        ...     convert(
+        ...         Lead(id="L-7", stage="NEW", emails=ada), ["contact"],
+        ...         rules=attrs.evolve(presets.bitrix24(), matching=matching),
+        ...         actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...         known=Known(records=[Contact(id=one, emails=ada) for one in ("C-3", "C-4")]),
+        ...     )
+        ... except errors.AmbiguousMatchError as error:
+        ...     [candidate["id"] for candidate in error.problems[0].params["candidates"]]
+        ['C-3', 'C-4']
+    """
+
+
 class InvalidTargetError(ConversionError):
     """The chosen targets do not go together, such as two records with one id.
 
@@ -327,6 +354,7 @@ _CLASS_OF: dict[Cause, type[ConversionError]] = {
     Cause.TARGETS_REQUIRED: TargetsRequiredError,
     Cause.TARGET_ACCESS: AccessDeniedError,
     Cause.UNKNOWN_TARGET: UnknownTargetError,
+    Cause.AMBIGUOUS: AmbiguousMatchError,
     Cause.INVALID_TARGET: InvalidTargetError,
     Cause.MISSING: MissingFieldsError,
     Cause.INVALID: InvalidFieldsError,

@@ -4,14 +4,16 @@ What wins: supplied, then a record made in the same conversion, then mapped, the
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import attrs
 
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Field, Kind, MisfitError
 from leadconvert.mapping import FieldMapping, Transform, TransformError
+from leadconvert.merging import Conflict, Merger, merged
 from leadconvert.pipelines import Pipeline
-from leadconvert.records import Lead
+from leadconvert.records import Lead, Record
 from leadconvert.results import Outcome, Row
 from leadconvert.rights import Sight
 from leadconvert.values import is_empty
@@ -53,6 +55,9 @@ class Filler:
     transforms: Mapping[str, Transform]
     #: The pipelines of the kind, the default one first.
     pipelines: tuple[Pipeline, ...] = ()
+    #: The record that exists, if it is merged into, and the functions that mappings name for that.
+    existing: Record | None = None
+    mergers: Mapping[str, Merger] = attrs.field(factory=dict)
     #: What the actor may not see or fill, of the kind and of the lead.
     sight: Sight = attrs.field(factory=Sight)
     lead_sight: Sight = attrs.field(factory=Sight)
@@ -61,27 +66,129 @@ class Filler:
     pipeline: Pipeline | None = attrs.field(default=None, init=False)
     rows: list[Row] = attrs.field(factory=list, init=False)
     problems: list[Problem] = attrs.field(factory=list, init=False)
+    #: What the lead has for each field of a record that exists.
+    _offered: dict[str, object] = attrs.field(factory=dict, init=False)
 
     def fill(self) -> None:
         """Fill every field of the target's kind; called once."""
-        visible = [name for name in self.kind.members if name not in self.sight.hidden]
-        for name in sorted(self.supplied):  # not the order of a dict
-            if name not in visible:
-                self.refuse("unknown_field", name, did_you_mean(name, visible))
-            elif name == self.kind.converted_from:
-                self.refuse("reserved_field", name, {})
-            elif not self.sight.fillable(name):
-                self.refuse("not_editable", name, {"actor": self.sight.actor_id})
+        self._look_at_supplied()
         for field in self.kind.members.values():
             if field.id == self.kind.converted_from:
-                self.values[field.id] = (self.lead.id,)
+                if self.existing is None:
+                    self.values[field.id] = (self.lead.id,)
+            elif self.existing is not None:
+                self._merge(field, self.existing)
             else:
                 value = self._accepted(field, *self._found(field))
                 given = field.id in self.supplied and self.sight.fillable(field.id)
                 if given or not is_empty(value):
                     self.values[field.id] = value
-        if self.kind.stage is not None:
+        if self.existing is not None:
+            self._keep_money_whole(self.existing)
+        elif self.kind.stage is not None:
             self._place_in_pipeline(self.kind.stage)
+
+    def _look_at_supplied(self) -> None:
+        visible = [name for name in self.kind.members if name not in self.sight.hidden]
+        for name in sorted(self.supplied):  # not the order of a dict
+            if name not in visible:
+                self.refuse("unknown_field", name, did_you_mean(name, visible))
+            elif name in self._reserved:
+                self.refuse("reserved_field", name, {})
+            elif not self.sight.fillable(name):
+                self.refuse("not_editable", name, {"actor": self.sight.actor_id})
+
+    @property
+    def _reserved(self) -> frozenset[str | None]:
+        """What the conversion alone sets; a record that exists is not moved by merging."""
+        back = {self.kind.converted_from}
+        return frozenset(back | {self.kind.stage, self.kind.pipeline} if self.existing else back)
+
+    @property
+    def final(self) -> Mapping[str, object]:
+        """All that the record will hold: of one that exists also what is not merged."""
+        if self.existing is None:
+            return self.values
+        kept = {name: self.kind.read(self.existing, name) for name in self.kind.members}
+        return kept | self.values
+
+    def _merge(self, field: Field, record: Record) -> None:
+        """Merge into one field of *record*; `values` gets what changes."""
+        mapping, old = self.mappings.get(field.id), self.kind.read(record, field.id)
+        if field.id in self._reserved:
+            where, told = f"{self.name}.{field.id}", str(mapping)
+            self.rows += (
+                Row(name, where, Outcome.UNMERGED, told, None)
+                for name in self._filled_sources(mapping)
+            )
+            return
+        found, rows = self._found(field)
+        before = len(self.rows)
+        given = field.id in self.supplied and self.sight.fillable(field.id)
+        by = "fill" if mapping is None else mapping.conflict
+        if field.multiple and self._made_for(field):
+            by = Conflict.APPEND
+        stays = by == Conflict.KEEP or (by == Conflict.FILL and not is_empty(old))
+        if stays and not given and not _fits(field, found):
+            # nothing is wrong with a value that is not written
+            self.rows += _untaken(rows, Outcome.UNMERGED)
+            return
+        value = self._accepted(field, found, rows)
+        self._offered[field.id] = value
+        if given:
+            if value != old:
+                self.values[field.id] = value
+            return
+        try:
+            one = merged(
+                field,
+                old,
+                value,
+                by=by,
+                mergers=self.mergers,
+                is_newer=self._is_newer(record),
+            )
+        except Exception as error:  # noqa: BLE001 - a merger of the user's may raise anything
+            facts = {"merger": by, "error": type(error).__name__}
+            self.refuse("merge_failed", field.id, facts)
+            self.rows[before:] = _untaken(self.rows[before:], Outcome.REFUSED)
+            return
+        if one.outcome == Outcome.CARRIED:
+            self.values[field.id] = one.value
+        else:
+            self.rows[before:] = _untaken(self.rows[before:], Outcome(one.outcome))
+
+    def _keep_money_whole(self, record: Record) -> None:
+        """Leave amounts and their currency alone where one of each would make another sum."""
+        amounts: dict[str, list[str]] = {}
+        for name, field in self.kind.members.items():
+            if field.currency is not None:
+                amounts.setdefault(field.currency, []).append(name)
+        for currency, names in amounts.items():
+            if any(self._is_torn(name, currency, record) for name in names):
+                kept = [one for one in (currency, *names) if one not in self.supplied]
+                for one in kept:
+                    self.values.pop(one, None)
+                where = {f"{self.name}.{one}" for one in kept}
+                self.rows[:] = [
+                    row._replace(outcome=Outcome.UNMERGED)
+                    if row.target in where and row.outcome == Outcome.CARRIED
+                    else row
+                    for row in self.rows
+                ]
+
+    def _is_torn(self, name: str, currency: str, record: Record) -> bool:
+        """Whether the record has another currency than the lead, and would not get both of it."""
+        new = (self._offered.get(name), self._offered.get(currency))
+        will_be = (self.final.get(name), self.final.get(currency))
+        return self.kind.read(record, currency) != new[1] and will_be != new
+
+    def _is_newer(self, record: Record) -> bool:
+        ours = self.lead.updated_at
+        theirs = self.kind.read(record, "updated_at")
+        if ours is None or not isinstance(theirs, datetime) or theirs.utcoffset() is None:
+            return False
+        return ours > theirs
 
     def refuse(self, code: str, field: str, params: Mapping[str, object]) -> None:
         """Add the problem that a value of *field* is not to be had."""
@@ -166,8 +273,7 @@ class Filler:
         where = f"{self.name}.{field.id}"
         mapping = self.mappings.get(field.id)
         sources = self._filled_sources(mapping)
-        is_reference = field.id in self.kind.references and field.to != self.kind.id
-        made = self.made.get(field.to or "", ()) if is_reference else ()
+        made = self._made_for(field)
         if field.id in self.supplied and self.sight.fillable(field.id):
             supplied = Row(None, where, Outcome.SUPPLIED, None, None)
             return self.supplied[field.id], [
@@ -181,9 +287,14 @@ class Filler:
         if made:
             rest = value if isinstance(value, tuple) else () if value is None else (value,)
             return tuple(dict.fromkeys((*made, *rest))), [*linked, *rows]
-        if is_empty(value) and field.default is not None:
+        if is_empty(value) and field.default is not None and self.existing is None:
             return field.default, [*rows, Row(None, where, Outcome.DEFAULT, None, None)]
         return value, rows
+
+    def _made_for(self, field: Field) -> tuple[str, ...]:
+        """Return the ids of the records made here that *field* points at, but for its own kind."""
+        is_reference = field.id in self.kind.references and field.to != self.kind.id
+        return self.made.get(str(field.to), ()) if is_reference else ()
 
     def _filled_sources(self, mapping: FieldMapping | None) -> list[str]:
         sources = () if mapping is None else mapping.sources
@@ -217,3 +328,20 @@ def _overridden(
     sources: list[str], where: str, mapping: FieldMapping | None, reason: str
 ) -> list[Row]:
     return [Row(name, where, Outcome.OVERRIDDEN, str(mapping), reason) for name in sources]
+
+
+def _untaken(rows: Iterable[Row], outcome: Outcome) -> list[Row]:
+    """Return what the *rows* of a field say where its record did not take the value carried."""
+    return [
+        row._replace(outcome=outcome) if row.outcome == Outcome.CARRIED else row
+        for row in rows
+        if row.field is not None
+    ]
+
+
+def _fits(field: Field, value: object) -> bool:
+    try:
+        field.accept(None if is_empty(value) else value)
+    except MisfitError:
+        return False
+    return True

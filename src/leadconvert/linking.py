@@ -36,13 +36,20 @@ class Links:
 
     rights: Rights
     there: Mapping[Ref, Record]
-    #: The provisional refs of the records made in the same decision, which need no right.
+    #: The refs of the other targets of the same decision, which need no more rights.
     made: AbstractSet[Ref] = frozenset()
 
     def problems(
-        self, kind: Kind, values: Mapping[str, object], cause: Cause, target: int | None = None
+        self,
+        kind: Kind,
+        values: Mapping[str, object],
+        cause: Cause,
+        target: int | None = None,
+        record: Record | None = None,
     ) -> Iterator[Problem]:
         """Yield what is wrong with each reference among *values*; *cause* is that of a denial.
+
+        What the *record* that gets them points at already is not asked about again.
 
         Example:
             >>> from leadconvert import Actor, Company, Policy, Ref, presets
@@ -59,12 +66,15 @@ class Links:
             []
         """
         for name, field in kind.references.items():
+            old = () if record is None else ids_in(kind.read(record, name))
             for id_ in ids_in(values.get(name)):
                 ref = Ref(str(field.to), id_)
-                if attrs.evolve(ref, provisional=True) in self.made:
+                if id_ in old or not self.made.isdisjoint(
+                    {ref, attrs.evolve(ref, provisional=True)}
+                ):
                     continue
-                record = self.readable(ref)
-                if record is None:
+                found = self.readable(ref)
+                if found is None:
                     yield Problem(
                         cause=Cause.INVALID,
                         code="unknown_record",
@@ -74,7 +84,7 @@ class Links:
                         params={"to": ref.kind},
                     )
                 else:
-                    asked = self.rights.with_record(self._kind(ref), record, Action.LINK)
+                    asked = self.rights.with_record(self._kind(ref), found, Action.LINK)
                     denial = self.rights.denial(asked, cause, target)
                     if denial is not None:
                         yield denial

@@ -70,7 +70,8 @@ class FieldMapping:
 
     *target* is the same name unless given. *fallbacks* are tried in order where the source is
     empty. The value found goes through the *transform* named, then through the value map *values*
-    (what the map does not list stays as it is; a list is mapped item by item).
+    (what the map does not list stays as it is; a list is mapped item by item). *conflict* names the
+    rule by which it is merged into a record that exists: a `Conflict`, or a merger of the rules.
 
     Raises:
         leadconvert.errors.DefinitionError: the mapping is incomplete, or says two things at once.
@@ -88,6 +89,7 @@ class FieldMapping:
     transform: str | None = attrs.field(default=None, kw_only=True)
     values: Mapping[str, object] = attrs.field(factory=FrozenMap, kw_only=True)
     constant: object = attrs.field(default=None, converter=freeze, kw_only=True)
+    conflict: str = attrs.field(default="fill", converter=str, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "values", FrozenMap(self.values))

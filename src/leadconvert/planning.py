@@ -4,7 +4,6 @@ Who may, is the lead ready, what is there already, what each target gets, what i
 changes. This file is the specification of a conversion; whatever else converts must agree with it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
@@ -12,12 +11,14 @@ from typing import Final
 import attrs
 
 from leadconvert.access import AccessRequest, Action, Actor, Authorizer
+from leadconvert.agreeing import already_open, disagreements
 from leadconvert.asking import form_fields, missing
+from leadconvert.assigning import Assigning
 from leadconvert.automation import AutomationRule
 from leadconvert.carrying import Carrying, mapped, question_about
 from leadconvert.choosing import Choices, choose
-from leadconvert.closing import Closing
-from leadconvert.errors import Cause, Problem, did_you_mean
+from leadconvert.closing import Closing, key_of
+from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
 from leadconvert.filling import Filler
 from leadconvert.leftovers import leftovers
@@ -29,8 +30,10 @@ from leadconvert.records import Lead, Record, changed
 from leadconvert.results import ConversionResult, Row
 from leadconvert.rights import Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Carry, Create, Known, Request, Target, targets_of
-from leadconvert.values import FrozenMap, Ref, aware
+from leadconvert.settling import Settled, Settling
+from leadconvert.targets import Carry, Known, Pending, Request, Target
+from leadconvert.values import FrozenMap, Ref, aware, ids_in, is_empty
+from leadconvert.wanting import asked_for
 
 
 __all__ = ["plan"]
@@ -110,7 +113,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
             raise TypeError("carry= maps a lead field to {kind: target field}")
     planner = _Planner(
         lead=lead,
-        targets=targets_of(into),
+        targets=asked_for(lead, into, rules),
         rules=rules,
         actor=actor,
         at=aware(at),
@@ -129,7 +132,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
 @attrs.define(kw_only=True)
 class _Planner:
     lead: Lead
-    targets: tuple[Create, ...]
+    targets: tuple[Target, ...]
     rules: ConversionRules
     actor: Actor
     at: datetime
@@ -150,6 +153,7 @@ class _Planner:
     drafts: list[Draft] = attrs.field(factory=list, init=False)
     records: dict[Ref, Record] = attrs.field(factory=dict, init=False)
     refs: dict[int, Ref] = attrs.field(factory=dict, init=False)
+    settled: dict[int, Settled] = attrs.field(factory=dict, init=False)
     choices: Choices | None = attrs.field(default=None, init=False)
     filled: dict[str, object] = attrs.field(factory=dict, init=False)
     kinds: dict[str, Kind] = attrs.field(init=False)
@@ -171,6 +175,8 @@ class _Planner:
         self.problems += carrying.problems
         for index in sorted(self.refs, key=self._place_in_order):
             self.what_a_target_gets(index, known, carrying)
+        self.do_they_agree(known)
+        self.problems += already_open(self.rules, self.settled, self.records, self._links(known))
         self.what_reaches_nothing()
         told = self.what_the_actor_may_know()
         return Plan(
@@ -207,12 +213,35 @@ class _Planner:
             at=self.at,
             records=self.records,
             drafts=self.drafts,
+            settled={one.ref: one for one in self.settled.values()},
             rows=tuple(self.rows),
             request=self.request,
+            after=self._keys_before(),
             values=self.filled,
             reason=self.reason,
             rule=self.rule,
         ).result()
+
+    @property
+    def assigning(self) -> Assigning:
+        return Assigning(
+            lead=self.lead,
+            rules=self.rules,
+            actor=self.actor,
+            eligible=self.known.eligible_owners,
+        )
+
+    @property
+    def _pending(self) -> list[Pending]:
+        """What other change sets make; what this one itself made before is not there yet."""
+        own = key_of(self.request, self.lead) if self.known.pending else ""
+        return [one for one in self.known.pending if one.key != own]
+
+    def _keys_before(self) -> tuple[str, ...]:
+        """Return the keys of the change sets that make or change what this one refers to."""
+        used = {attrs.evolve(one.ref, provisional=False) for one in self.settled.values()}
+        pending = ((one.key, there(self.rules, [one.record])) for one in self._pending)
+        return tuple(dict.fromkeys(key for key, refs in pending if not used.isdisjoint(refs)))
 
     # -- who may ----------------------------------------------------------------------------------
 
@@ -301,31 +330,25 @@ class _Planner:
     # -- what is there already --------------------------------------------------------------------
 
     def what_is_there_already(self) -> dict[Ref, Record]:
-        return there(self.rules, [self.lead, *self.known.records])
+        pending = (one.record for one in self._pending)
+        return there(self.rules, [*pending, *self.known.records, self.lead])
 
     # -- what is asked for ------------------------------------------------------------------------
 
     def what_is_asked_for(self, known: Mapping[Ref, Record]) -> None:
-        kinds = sorted(self.rules.order)
         if not self.targets:
             self.what_is_open()
-        count: Counter[str] = Counter()
-        number = len(self.lead.conversions) + 1
-        for index, target in enumerate(self.targets):
-            if self.rules.kind(target.kind) is None:
-                facts = {"wanted": target.kind, "kinds": kinds, **did_you_mean(target.kind, kinds)}
-                self._problem(Cause.UNKNOWN_TARGET, "unknown_kind", target=index, params=facts)
-                continue
-            count[target.kind] += 1
-            derived = f"{self.lead.id}.{number}.{target.kind}.{count[target.kind]}"
-            ref = Ref(target.kind, target.id or derived, provisional=True)
-            taken = attrs.evolve(ref, provisional=False)
-            if ref in self.refs.values() or self._links(known).readable(taken) is not None:
-                facts = {"id": ref.id}
-                self._problem(
-                    Cause.INVALID_TARGET, "duplicate_id", target=index, kind=ref.kind, params=facts
-                )
-            self.refs[index] = ref
+        settling = Settling(
+            lead=self.lead,
+            rules=self.rules,
+            targets=self.targets,
+            links=Links(rights=self.rights, there=known),
+            pending=there(self.rules, [one.record for one in self._pending]).keys(),
+        )
+        settling.settle()
+        self.problems += settling.problems
+        self.settled = settling.settled
+        self.refs = {index: one.ref for index, one in settling.settled.items()}
 
     def what_is_open(self) -> None:
         """Say what the actor may choose, where nothing was chosen."""
@@ -349,9 +372,11 @@ class _Planner:
 
     def _denials(self, kind: str, made: Iterable[str]) -> list[Problem]:
         """Return what is denied of a new record of *kind* if others are made along with it."""
-        looked = attrs.evolve(self, targets=targets_of([kind, *made])).plan()
+        asked = (kind, *made)
+        looked = attrs.evolve(self, targets=asked_for(self.lead, asked, self.rules)).plan()
         denied = (one for one in looked.problems if one.cause is Cause.TARGET_ACCESS)
-        return [one for one in denied if one.target == 0]
+        # what is made along is judged for itself; a client that is merged into is not
+        return [one for one in denied if one.target not in range(1, len(asked))]
 
     def _links(self, known: Mapping[Ref, Record]) -> Links:
         return Links(rights=self.rights, there=known, made=frozenset(self.refs.values()))
@@ -378,6 +403,9 @@ class _Planner:
             for (name, field), mapping in carrying.mappings.items()
             if name == kind.id
         }
+        settled = self.settled[index]
+        mappings = mapped(self.rules, kind.id) | own
+        assigned = self.assigning.mapping(kind) if settled.action == "create" else {}
         filler = Filler(
             lead=self.lead,
             lead_kind=self.rules.lead,
@@ -386,34 +414,45 @@ class _Planner:
             name=f"{kind.id} {self._ordinal(index)}",
             supplied=self.targets[index].values,
             made=self._made(),
-            mappings=mapped(self.rules, kind.id) | own,
+            mappings=mappings | assigned,
             transforms=self.rules.transforms_by_name(),
             pipelines=self.rules.pipelines_of(kind.id),
+            existing=settled.record,
+            mergers=dict(self.rules.mergers),
             sight=self.rights.sight(kind),
             lead_sight=self.rights.sight(self.rules.lead),
         )
-        filler.fill()
         before = len(self.problems)
-        allowed = self._may_create(index, kind, filler.values)
+        if settled.action != "link":
+            filler.fill()
+        denied = (one.target for one in self.problems if one.cause is Cause.TARGET_ACCESS)
+        allowed = index not in denied
+        allowed &= self._may_write(index, kind, settled, filler.values)
         wrong = list(filler.problems)
-        for one in self._links(known).problems(kind, filler.values, Cause.TARGET_ACCESS, index):
+        links, cause = self._links(known), Cause.TARGET_ACCESS
+        for one in links.problems(kind, filler.values, cause, index, settled.record):
             (wrong if one.cause is Cause.INVALID else self.problems).append(one)
             allowed &= one.cause is Cause.INVALID
-        wrong += missing(filler)
+        wrong += missing(filler) if settled.action != "link" else ()
+        wrong += self.assigning.problems(kind, filler.values, index)
         self._tell(filler, wrong)
         self.rows += filler.rows
+        self.rows += self.assigning.rows(
+            filler.name, [mappings[one] for one in assigned if one in mappings]
+        )
         self.drafts.append(
             Draft(
                 target=index,
                 ref=ref,
                 name=filler.name,
                 values=filler.values,
+                action=settled.action,
                 denied=not allowed,
                 unseen=filler.unseen,
             )
         )
         if len(self.problems) == before:
-            self._build(index, kind, ref, filler.values)
+            self._build(index, kind, settled, filler.values)
         if allowed:
             self.form += form_fields(filler, self.problems[before:])
 
@@ -424,9 +463,12 @@ class _Planner:
             (hidden if filler.hides(one) else self.problems).append(one)
         if hidden:
             gravest = min((one.cause for one in hidden), key=list(Cause).index)
-            facts = {"actor": self.actor.id}
-            self._problem(gravest, "hidden", target=filler.index, kind=filler.kind.id, params=facts)
+            self._hide(gravest, filler.index, filler.kind.id)
         self.withheld += hidden
+
+    def _hide(self, cause: Cause, target: int | None, kind: str | None) -> None:
+        facts = {"actor": self.actor.id}
+        self._problem(cause, "hidden", target=target, kind=kind, params=facts)
 
     def _made(self) -> dict[str, tuple[str, ...]]:
         made: dict[str, tuple[str, ...]] = {}
@@ -434,29 +476,63 @@ class _Planner:
             made[ref.kind] = (*made.get(ref.kind, ()), ref.id)
         return made
 
-    def _may_create(self, index: int, kind: Kind, values: Mapping[str, object]) -> bool:
-        """Whether the target may be made as it would be written, for whoever would own it."""
-        request = self.rights.with_values(kind, values, Action.CREATE)
-        allowed = self._require(request, Cause.TARGET_ACCESS, index)
+    def _may_write(
+        self, index: int, kind: Kind, settled: Settled, values: Mapping[str, object]
+    ) -> bool:
+        """Whether a target may be made as it would be written, and given to its owner."""
+        allowed, owner = True, values.get(str(kind.owner))
+        asked = self.rights.with_values(kind, values, Action.CREATE)
+        if settled.action == "create":
+            allowed = self._require(asked, Cause.TARGET_ACCESS, index)
         lead_owner = self.rules.lead.read(self.lead, self.rules.lead.owner)
-        if request.owner_id not in {None, self.actor.id, lead_owner}:
-            given = attrs.evolve(request, action=Action.ASSIGN)
+        if not is_empty(owner) and owner not in {self.actor.id, lead_owner}:
+            if settled.record is not None:
+                asked = self.rights.with_record(kind, settled.record, Action.ASSIGN)
+            given = attrs.evolve(asked, action=Action.ASSIGN)
             allowed &= self._require(given, Cause.TARGET_ACCESS, index)
         return allowed
 
-    def _build(self, index: int, kind: Kind, ref: Ref, values: Mapping[str, object]) -> None:
+    def _build(
+        self, index: int, kind: Kind, settled: Settled, values: Mapping[str, object]
+    ) -> None:
         try:
-            self.records[ref] = kind.build(ref.id, values)
+            if settled.record is None:
+                self.records[settled.ref] = kind.build(settled.ref.id, values)
+            else:
+                back = str(kind.converted_from)
+                leads = dict.fromkeys((*ids_in(kind.read(settled.record, back)), self.lead.id))
+                written = {**values, back: tuple(leads)}
+                if kind.cls is None:  # a field of data may be called as an attribute is
+                    written = {"custom": {**settled.record.custom, **written}}
+                self.records[settled.ref] = changed(settled.record, written)
         except Exception as error:  # noqa: BLE001 - a user's class may raise anything
             facts = {"error": type(error).__name__}
             self._problem(
                 Cause.INVALID, "constructor_failed", target=index, kind=kind.id, params=facts
             )
 
+    # -- do the targets agree ---------------------------------------------------------------------
+
+    def do_they_agree(self, known: Mapping[Ref, Record]) -> None:
+        drafts = {attrs.evolve(one.ref, provisional=False): one for one in self.drafts}
+        links = self._links(known)
+
+        def sees(ref: Ref, field: str) -> bool:
+            if ref in drafts:
+                return field not in drafts[ref].unseen
+            return field not in self.rights.sight(self.kinds[ref.kind]).hidden
+
+        for one, seen in disagreements(self.rules, self.refs, self.records, links, sees):
+            if seen:
+                self.problems.append(one)
+            else:
+                self.withheld.append(one)
+                self._hide(one.cause, one.target, one.kind)
+
     # -- what reaches nothing ---------------------------------------------------------------------
 
     def what_reaches_nothing(self) -> None:
-        kinds = {ref.kind for ref in self.refs.values()}
+        kinds = {one.ref.kind for one in self.settled.values() if one.action != "link"}
         reached = {row.field for row in self.rows}
         chosen = [kind for kind in self.rules.kinds if kind.id in self._open_kinds]
         hidden = self.rights.sight(self.rules.lead).hidden

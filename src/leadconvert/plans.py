@@ -21,8 +21,9 @@ __all__ = ["Draft", "FormField", "Plan", "Question", "Shown"]
 class Draft:
     """A target as far as it is decided: its index in what was asked for, its ref, its values.
 
-    *name* is what rows call it, such as ``deal 1``. *denied* says that the actor may not make it,
-    *unseen* which of its values they may not see.
+    *name* is what rows call it, such as ``deal 1``. *action* is `create`, `link` or `merge`; of a
+    record to merge into, the values are those that change. *denied* says that the actor may not
+    make it, *unseen* which of its values they may not see.
 
     Example:
         >>> from leadconvert import Draft, Ref
@@ -34,6 +35,7 @@ class Draft:
     ref: Ref
     name: str
     values: Mapping[str, object] = attrs.field(repr=False)
+    action: str = "create"
     denied: bool = False
     unseen: frozenset[str] = attrs.field(default=frozenset(), repr=False)
 

@@ -6,9 +6,9 @@ from typing import NamedTuple, TypeVar, overload
 
 import attrs
 
-from leadconvert.changes import ChangeSet, Insert, Receipt, bind, plain
+from leadconvert.changes import Attach, ChangeSet, Receipt, bind, plain
 from leadconvert.records import Company, Contact, Conversion, Deal, Lead, Record, changed
-from leadconvert.values import Ref
+from leadconvert.values import FrozenMap, Ref
 
 
 __all__ = ["ConversionResult", "Outcome", "Row", "TargetOutcome", "dropped"]
@@ -19,7 +19,8 @@ R = TypeVar("R", bound=Record)
 class Outcome(StrEnum):
     """What became of a lead's field, or where a target's field came from if not from the lead.
 
-    Of a lead's field: `carried`, `overridden` by a supplied value or a record made here,
+    Of a lead's field: `carried`, `already_there` in a record that exists, `unmerged` where that
+    record kept its own, `overridden` by a supplied value or a record made here,
     `not_needed` as a fallback, `left_behind` by a mapping that says so, `dropped`, or `refused`
     where its value is a problem. Of a target's field: `supplied`, `constant`, `default` or
     `linked`.
@@ -31,6 +32,8 @@ class Outcome(StrEnum):
     """
 
     CARRIED = "carried"
+    ALREADY_THERE = "already_there"
+    UNMERGED = "unmerged"
     OVERRIDDEN = "overridden"
     NOT_NEEDED = "not_needed"
     LEFT_BEHIND = "left_behind"
@@ -63,7 +66,10 @@ class Row(NamedTuple):
 
 @attrs.frozen(kw_only=True)
 class TargetOutcome:
-    """What became of one target: its ref, what was done (`created`), and the record as it will be.
+    """What became of one target: its ref, what was done, and the record as it will be.
+
+    *action* is `created`, `merged`, `linked` or `unchanged` (merged, but nothing was new). *before*
+    holds what merging changed, as it was; *matched_by* the sorts of keys by which it was found.
 
     Example:
         >>> from leadconvert import Deal, Ref, TargetOutcome
@@ -74,6 +80,11 @@ class TargetOutcome:
     ref: Ref
     action: str
     record: Record
+    before: Mapping[str, object] = attrs.field(factory=FrozenMap, repr=False)
+    matched_by: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "before", FrozenMap(self.before))
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -123,6 +134,11 @@ class ConversionResult:
     def dropped(self) -> tuple[Row, ...]:
         """The filled fields of the lead that reached nothing, each with the reason."""
         return dropped(self.rows)
+
+    @property
+    def unmerged(self) -> tuple[Row, ...]:
+        """The filled fields of the lead that records which exist did not take."""
+        return tuple(row for row in self.rows if row.outcome == Outcome.UNMERGED)
 
     def explain(self) -> tuple[Row, ...]:
         """Return for each field where it went or came from, by which mapping, or why not.
@@ -199,7 +215,8 @@ class ConversionResult:
         """Return this result as stored: with the store's ids and revisions, nothing provisional.
 
         Raises:
-            ValueError: the receipt says nothing of a record this conversion made.
+            ValueError: the receipt says nothing of a record this conversion made, or of one that
+                it points at and an earlier one made.
 
         Example:
             >>> from datetime import UTC, datetime
@@ -214,15 +231,22 @@ class ConversionResult:
             ('5', '5')
         """
         ids, revisions = dict(receipt.ids), dict(receipt.revisions)
-        values = {one.ref: one.values for one in self.changes.changes if isinstance(one, Insert)}
-        if missing := [str(ref) for ref in values if ref not in ids]:
+        written = {
+            one.ref: one.values for one in self.changes.changes if not isinstance(one, Attach)
+        }
+        provisional = [outcome.ref for outcome in self.outcomes if outcome.ref.provisional]
+        if missing := [str(ref) for ref in provisional if ref not in ids]:
             raise ValueError(f"the receipt says nothing of {', '.join(missing)}")
         outcomes = [
             attrs.evolve(
                 outcome,
-                ref=ids[outcome.ref],
+                ref=ids.get(outcome.ref, outcome.ref),
                 record=_rebound(
-                    outcome.record, values[outcome.ref], ids, ids[outcome.ref], revisions
+                    outcome.record,
+                    written.get(outcome.ref, {}),
+                    ids,
+                    ids.get(outcome.ref, outcome.ref),
+                    revisions,
                 ),
             )
             for outcome in self.outcomes

@@ -17,7 +17,11 @@ from leadconvert.errors import (
     unknown,
 )
 from leadconvert.fields import LEAD, Field, Kind, MisfitError
+from leadconvert.limits import Limit, limit_mistakes
 from leadconvert.mapping import TRANSFORMS, FieldMapping, Transform
+from leadconvert.matching import Matching, match_mistakes
+from leadconvert.merging import CONFLICTS, Merger, misfit
+from leadconvert.owning import OwnerRule, owner_mistakes
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.policy import Policy, grant_mistakes
 from leadconvert.records import GenericRecord, Lead, Record
@@ -89,14 +93,28 @@ def _transforms(values: Mapping[str, Transform]) -> tuple[tuple[str, Transform],
     return tuple(sorted(dict(values).items()))
 
 
+def _owner_rules(values: Iterable[OwnerRule]) -> tuple[OwnerRule, ...]:
+    return tuple(values)
+
+
+def _limits(values: Iterable[Limit]) -> tuple[Limit, ...]:
+    return tuple(values)
+
+
+def _mergers(values: Mapping[str, Merger]) -> tuple[tuple[str, Merger], ...]:
+    return tuple(sorted(dict(values).items()))
+
+
 @attrs.frozen(kw_only=True)
 class ConversionRules:
     """The kinds, pipelines, mappings, policy and transforms of a CRM; attrs.evolve changes them.
 
-    *lead* is the kind of the leads, *kinds* are those one may convert into. *automation* acts when
-    leads arrive and move. *transforms* are your own functions by name, beside ``first``, ``join``,
-    ``lower``, ``strip`` and ``upper``; they must be pure and stand in a module, so that rules can
-    be pickled.
+    *lead* is the kind of the leads, *kinds* are those one may convert into. *matching* finds the
+    records that exist already; *owners* says whose a new record is, *limits* how many there may
+    be; *automation* acts when leads arrive and move. *transforms* and
+    *mergers* are your own functions by name: what turns a value, beside ``first``, ``join``,
+    ``lower``, ``strip`` and ``upper``, and what merges two of them, beside those of `Conflict`.
+    They must be pure and stand in a module, so that rules can be pickled.
 
     Raises:
         leadconvert.errors.DefinitionError: the parts contradict each other (all mistakes at once).
@@ -121,6 +139,14 @@ class ConversionRules:
     policy: Policy = attrs.field(factory=Policy)
     automation: Automation | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.instance_of(Automation))
+    )
+    matching: Matching = attrs.field(
+        factory=Matching, validator=attrs.validators.instance_of(Matching)
+    )
+    owners: tuple[OwnerRule, ...] = attrs.field(default=(), converter=_owner_rules)
+    limits: tuple[Limit, ...] = attrs.field(default=(), converter=_limits)
+    mergers: tuple[tuple[str, Merger], ...] = attrs.field(
+        factory=dict[str, Merger], converter=_mergers
     )
     transforms: tuple[tuple[str, Transform], ...] = attrs.field(
         factory=dict[str, Transform], converter=_transforms
@@ -291,17 +317,24 @@ def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
     yield from _clashes(rules.mappings)
     kinds = (rules.lead, *rules.kinds)
     yield from grant_mistakes(rules.policy, kinds, rules.pipelines, rules.lead.id)
+    yield from match_mistakes(rules.matching, rules.lead, rules.kinds)
+    yield from owner_mistakes(rules.owners, rules.lead, rules.kinds)
+    yield from limit_mistakes(rules.limits, rules.kinds)
     own = [pipeline for pipeline in rules.pipelines if pipeline.kind == rules.lead.id]
     if rules.automation is not None and own:
         yield from automation_mistakes(
             rules.automation, rules.lead, rules.kinds, own[0], rules.policy
         )
         yield from _automation_mistakes(rules, rules.automation)
-    for name, transform in rules.transforms:
-        if name in TRANSFORMS:
-            yield mistake("duplicate", "transforms", what="transform", name=name)
-        if "<" in getattr(transform, "__qualname__", "<none>"):
-            yield mistake("lambda", "transforms", name=name)
+    for what, functions, taken in (
+        ("merger", rules.mergers, CONFLICTS),
+        ("transform", rules.transforms, TRANSFORMS),
+    ):
+        for name, function in functions:
+            if name in taken:
+                yield mistake("duplicate", f"{what}s", what=what, name=name)
+            if "<" in getattr(function, "__qualname__", "<none>"):
+                yield mistake("lambda", f"{what}s", what=what, name=name)
 
 
 def _kind_mistakes(rules: ConversionRules) -> Iterator[Problem]:
@@ -406,6 +439,9 @@ def _mapping_mistakes(rules: ConversionRules, mapping: FieldMapping) -> Iterator
         yield unknown(f"field of {kind.id}", mapping.target, kind.members, place)
     elif mapping.target == kind.converted_from:
         yield mistake("unmappable", place, name=f"{kind.id}.{mapping.target}")
+    elif (why := _misfit(rules, kind.members[mapping.target], mapping.conflict)) is not None:
+        facts = {"name": mapping.target, "rule": mapping.conflict, "why": why}
+        yield mistake("bad_conflict", place, **facts)
     elif not is_empty(mapping.constant):
         field = kind.members[mapping.target]
         yield from _value_mistakes(rules, kind, field, mapping.constant, place)
@@ -421,6 +457,14 @@ def _automation_mistakes(rules: ConversionRules, automation: Automation) -> Iter
                     yield mistake("bad_rule", place, why=why)
                 elif kind is not None and name in kind.members and not is_empty(value):
                     yield from _value_mistakes(rules, kind, kind.members[name], value, place)
+
+
+def _misfit(rules: ConversionRules, field: Field, conflict: str) -> str | None:
+    known = [*CONFLICTS, *dict(rules.mergers)]
+    if conflict not in known:
+        hint = did_you_mean(conflict, known).get("did_you_mean")
+        return "there is no such rule" + (f", did you mean {hint!r}?" if hint else "")
+    return misfit(field, conflict)
 
 
 def _value_mistakes(

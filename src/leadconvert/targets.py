@@ -6,11 +6,24 @@ import attrs
 from attrs import validators
 
 from leadconvert.access import AccessRequest, Decision
+from leadconvert.matching import MatchKey
 from leadconvert.records import Record
-from leadconvert.values import FrozenMap, Ref, digest
+from leadconvert.values import FrozenMap, Ref, digest, texts
 
 
-__all__ = ["Carry", "Create", "Known", "Request", "Target", "Wanted", "targets_of"]
+__all__ = [
+    "Carry",
+    "Create",
+    "Find",
+    "Known",
+    "Link",
+    "Merge",
+    "Pending",
+    "Request",
+    "Target",
+    "Wanted",
+    "targets_of",
+]
 
 #: Where a filled custom field of the lead goes: by lead field, by kind, the target field.
 Carry = Mapping[str, Mapping[str, str]]
@@ -34,10 +47,27 @@ class Target:
 
 
 @attrs.frozen
-class Create(Target):
-    """A new record of *kind*, under *id* if given, else under one derived from the lead's.
+class Find(Target):
+    """The record of *kind* that the lead belongs to; a plain kind name is short for this.
 
-    A value supplied wins over any mapping; a supplied None stays empty.
+    That is the one the lead is bound to, else the one that matches, else a new one. A value
+    supplied wins over any mapping; a supplied None stays empty.
+
+    Raises:
+        TypeError: a value could change later, such as an object of one's own class.
+
+    Example:
+        >>> from leadconvert import Find
+        >>> Find("company", values={"name": "Engines"}).kind
+        'company'
+    """
+
+
+@attrs.frozen
+class Create(Target):
+    """A new record of *kind*, on purpose: nothing is matched.
+
+    Under *id* if given, else under one derived from the lead's.
 
     Raises:
         TypeError: a value could change later, such as an object of one's own class.
@@ -54,8 +84,44 @@ class Create(Target):
     )
 
 
-def targets_of(into: Iterable[str | Target]) -> tuple[Create, ...]:
-    """Return what is asked for as targets; a plain name is short for a new record of that kind.
+@attrs.frozen
+class _Existing(Target):
+    """A record that exists, by its *id*; given a *revision*, only if it still has that one."""
+
+    id: str = attrs.field(validator=validators.instance_of(str))
+    revision: str | None = attrs.field(
+        default=None, validator=validators.optional(validators.instance_of(str)), kw_only=True
+    )
+
+
+@attrs.frozen
+class Link(_Existing):
+    """A record that exists, which is pointed at and remembers the lead, and else stays as it is.
+
+    Given a *revision*, only if it still has that one.
+
+    Example:
+        >>> from leadconvert import Link
+        >>> Link("company", "CO-9").id
+        'CO-9'
+    """
+
+
+@attrs.frozen
+class Merge(_Existing):
+    """A record that exists, into which the lead's values are merged by the rule of each mapping.
+
+    A value supplied is taken. Given a *revision*, only if the record still has that one.
+
+    Example:
+        >>> from leadconvert import Merge
+        >>> Merge("contact", "C-3", revision="7").revision
+        '7'
+    """
+
+
+def targets_of(into: Iterable[str | Target]) -> tuple[Target, ...]:
+    """Return what is asked for as targets; a plain name is short for `Find` with that kind.
 
     Raises:
         TypeError: *into* is one name or one target instead of a list of them.
@@ -67,11 +133,11 @@ def targets_of(into: Iterable[str | Target]) -> tuple[Create, ...]:
     """
     if isinstance(into, str | Target):
         raise TypeError("into= is a list of kinds or targets: write [...] around it")
-    found: list[Create] = []
+    found: list[Target] = []
     for one in into:
-        if not isinstance(one, str | Create):
+        if not isinstance(one, str | Find | Create | Link | Merge):
             raise TypeError(f"into= holds a {type(one).__name__}, which is no kind and no target")
-        found.append(Create(one) if isinstance(one, str) else one)
+        found.append(Find(one) if isinstance(one, str) else one)
     return tuple(found)
 
 
@@ -90,7 +156,7 @@ class Request:
     """
 
     lead_id: str
-    targets: tuple[Create, ...]
+    targets: tuple[Target, ...]
     carry: Carry = attrs.field(factory=FrozenMap)
     values: Mapping[str, object] = attrs.field(factory=FrozenMap, repr=False)
     closing: bool = True
@@ -109,13 +175,37 @@ class Request:
     def fingerprint(self) -> str:
         """Stands for the request: never for who asked, when, or what was found."""
         targets = sorted(self.targets, key=lambda target: target.kind)  # stable: order of a kind
-        asked = [(target.kind, target.id, target.values) for target in targets]
+        asked = [
+            (type(target).__name__, attrs.astuple(target, recurse=False)) for target in targets
+        ]
         given = (self.carry, self.values, self.closing)
         return digest(("convert", self.lead_id, asked, *given))
 
 
 def _records(values: Iterable[Record]) -> tuple[Record, ...]:
     return tuple(values)
+
+
+@attrs.frozen
+class Pending:
+    """A record that another change set makes, and the key of that change set.
+
+    Example:
+        >>> from leadconvert import Company, Pending
+        >>> Pending(Company(id="L-1.1.company.1"), "L-1/0/9f2c").key
+        'L-1/0/9f2c'
+    """
+
+    record: Record
+    key: str
+
+
+def _pending(values: Iterable[Pending]) -> tuple[Pending, ...]:
+    return tuple(values)
+
+
+def _owners(values: Iterable[str] | None) -> frozenset[str] | None:
+    return None if values is None else frozenset(texts(values))
 
 
 def _decisions(values: Iterable[Decision] | None) -> tuple[Decision, ...] | None:
@@ -128,7 +218,8 @@ class Known:
 
     *decisions* are those of a remote engine about access, made before. With them nothing else
     decides: what they do not answer is denied, and stands in the plan's `required_access`. None
-    means that the rules' policy decides.
+    means that the rules' policy decides. *eligible_owners* are the users who may own something now;
+    None means everybody. *pending* are records that earlier change sets make, and no store has yet.
 
     Example:
         >>> from leadconvert import Company, Known
@@ -138,6 +229,8 @@ class Known:
 
     records: tuple[Record, ...] = attrs.field(default=(), converter=_records)
     decisions: tuple[Decision, ...] | None = attrs.field(default=None, converter=_decisions)
+    eligible_owners: frozenset[str] | None = attrs.field(default=None, converter=_owners)
+    pending: tuple[Pending, ...] = attrs.field(default=(), converter=_pending)
 
 
 @attrs.frozen(kw_only=True)
@@ -145,7 +238,8 @@ class Wanted:
     """What to find out before deciding: the records referred to, and the rights a plan starts from.
 
     *access* asks the rights on the lead, to read the records, and on sensitive fields: what a
-    remote engine is to answer first.
+    remote engine is to answer first. *matches* pairs kinds with keys: whoever has one of them may
+    be meant. *related* names a kind, a field of it, and a record: load whoever refers to that.
 
     Example:
         >>> from leadconvert import Ref, Wanted
@@ -155,3 +249,5 @@ class Wanted:
 
     refs: tuple[Ref, ...] = ()
     access: tuple[AccessRequest, ...] = ()
+    matches: tuple[tuple[str, MatchKey], ...] = ()
+    related: tuple[tuple[str, str, Ref], ...] = ()

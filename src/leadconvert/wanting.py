@@ -6,14 +6,44 @@ from itertools import chain
 from leadconvert.access import AccessRequest, Action
 from leadconvert.carrying import Carrying, mapped
 from leadconvert.fields import Kind
+from leadconvert.limits import Made
+from leadconvert.matching import MatchKey
 from leadconvert.records import Lead
 from leadconvert.rights import rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Carry, Target, Wanted, targets_of
+from leadconvert.settling import bound_ids
+from leadconvert.targets import Carry, Find, Link, Merge, Target, Wanted, targets_of
 from leadconvert.values import Ref, ids_in
 
 
-__all__ = ["wanted"]
+__all__ = ["asked_for", "wanted"]
+
+
+def asked_for(
+    lead: Lead, into: Iterable[str | Target], rules: ConversionRules
+) -> tuple[Target, ...]:
+    """Return the targets meant, and after them the clients whose gaps every conversion fills.
+
+    Raises:
+        TypeError: *into* is one text or one target.
+
+    Example:
+        >>> import attrs
+        >>> from leadconvert import Lead, Matching, presets
+        >>> from leadconvert.wanting import asked_for
+        >>> rules = attrs.evolve(presets.bitrix24(), matching=Matching(enrich=True))
+        >>> lead = Lead(id="L-7", stage="NEW", company_id="CO-9")
+        >>> [target.kind for target in asked_for(lead, ["deal"], rules)]
+        ['deal', 'company']
+    """
+    targets = targets_of(into)
+    chosen = {target.kind for target in targets}
+    along = (
+        Find(kind.id)
+        for kind in rules.kinds
+        if kind.id not in chosen and bound_ids(lead, rules.lead, kind)
+    )
+    return (*targets, *along) if rules.matching.enrich and chosen else targets
 
 
 def wanted(
@@ -28,6 +58,9 @@ def wanted(
     A remote engine may answer the rights by the records' ids, before they are loaded. The rights on
     sensitive fields are among them: what may be filled in decides what is asked next.
 
+    *matches* lists for each kind the keys that a record which exists may have in common with the
+    lead: load whoever has one of them.
+
     Raises:
         TypeError: *into* is one text or one target.
 
@@ -39,10 +72,19 @@ def wanted(
     """
     carrying = Carrying(lead=lead, rules=rules, carry=carry or {})
     carrying.read()
-    targets, refs = targets_of(into), list[Ref]()
+    targets = asked_for(lead, into, rules)
+    refs, sought = list[Ref](), set[tuple[str, MatchKey]]()
     for target in targets:
         kind = rules.kind(target.kind)
-        for name, field in ({} if kind is None else kind.references).items():
+        if kind is None:
+            continue
+        if isinstance(target, Link | Merge):
+            refs.append(Ref(kind.id, target.id))
+        if isinstance(target, Find):
+            bound = bound_ids(lead, rules.lead, kind)
+            refs += (Ref(kind.id, id_) for id_ in bound)
+            sought |= set() if bound else _sought(rules, kind, lead)
+        for name, field in kind.references.items():
             mapping = mapped(rules, target.kind).get(name)
             mapping = carrying.mappings.get((target.kind, name), mapping)
             values = [target.values.get(name), field.default]
@@ -50,6 +92,16 @@ def wanted(
                 read = (rules.lead.read(lead, source) for source in mapping.sources)
                 values += [mapping.constant, *read]
             refs += (Ref(str(field.to), id_) for value in values for id_ in ids_in(value))
+    clients = list(dict.fromkeys(refs))
+    limited = {one.kind for one in rules.limits if one.made is Made.NO_OPEN}
+    related = [
+        (kind.id, name, ref)
+        for kind in rules.kinds
+        if kind.id in limited and kind.id in {target.kind for target in targets}
+        for name, field in kind.references.items()
+        for ref in clients
+        if ref.kind == field.to
+    ]
     own, refs = Ref(rules.lead.id, lead.id), list(dict.fromkeys(refs))
     reading = [
         AccessRequest(action=Action.READ, kind=ref.kind, id=ref.id) for ref in refs if ref != own
@@ -58,7 +110,25 @@ def wanted(
     named.update(*(carry or {}).values())
     kinds = (kind for kind in (rules.lead, *rules.kinds) if kind.id in named)
     fields = chain.from_iterable(map(_rights_on_fields, kinds))
-    return Wanted(refs=tuple(refs), access=(*rights_on_lead(lead, rules), *reading, *fields))
+    return Wanted(
+        refs=tuple(refs),
+        access=(*rights_on_lead(lead, rules), *reading, *fields),
+        matches=tuple(sorted(sought)),
+        related=tuple(related),
+    )
+
+
+def _sought(rules: ConversionRules, kind: Kind, lead: Lead) -> set[tuple[str, MatchKey]]:
+    """Return the keys of the lead by which a rule could find a record of *kind*."""
+    sorts = {
+        sort
+        for rule in rules.matching.rules
+        if rule.kind == kind.id
+        for by in rule.by
+        for sort in by
+    }
+    keys = rules.matching.keys(rules.lead, lead)
+    return {(kind.id, key) for key in keys if key.type in sorts}
 
 
 def _rights_on_fields(kind: Kind) -> Iterator[AccessRequest]:

@@ -83,6 +83,52 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "ask for a role that may make one of {kinds}",
     ),
     "unknown_kind": ("there is no kind {wanted!r} to convert into{hint}", "choose among {kinds}"),
+    "record_not_there": (
+        "there is no {kind} {id!r} to work with",
+        "load what wanted() lists, or choose another record",
+    ),
+    "stale_target": (
+        "{kind} {id!r} has changed since: it has revision {now!r}, not {wanted!r}",
+        "look at it again, and choose anew",
+    ),
+    "two_on_one": ("two targets end on one record, {kind} {id!r}", "leave one of them out"),
+    "link_with_values": (
+        "{kind} {id!r} is to be linked, which changes nothing in it",
+        "leave values= out, or merge into it",
+    ),
+    "several_matches": (
+        "{count} records of kind {kind} match the lead: {ids}",
+        "choose one with Link or Merge, or make a new one with Create",
+    ),
+    "match_to_decide": (
+        "the {kind} {ids} matches the lead",
+        "choose it with Link or Merge, or make a new one with Create",
+    ),
+    "match_refused": (
+        "the {kind} {ids} matches the lead, and the rules make no second one",
+        "choose it with Link or Merge",
+    ),
+    "clients_disagree": (
+        "the {kind} would have the {other} {one!r}, but its {via} has {two!r}",
+        "choose {two!r} with Link, or correct the {via}",
+    ),
+    "not_eligible": (
+        "the owner of the {kind} may not own one now",
+        "give it to somebody who may, with values=",
+    ),
+    "never_made": ("the rules make no {kind}", "leave it out, or choose one with Link"),
+    "has_open": (
+        "the {client} has an open {kind} already, {id!r}",
+        "choose it with Link, or close it first",
+    ),
+    "on_exceptions_list": (
+        "a phone or an e-mail of the lead is on the list of exceptions",
+        "convert it by hand, or take it off the list",
+    ),
+    "merge_failed": (
+        "merging by {merger!r} could not make a value of {kind}.{field} ({error})",
+        "supply the value in values=",
+    ),
     "duplicate_id": (
         "two records of kind {kind} would have the id {id!r}",
         "give each target its own id",
@@ -232,6 +278,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "the stages from {since!r} to {until!r} run backwards",
         "turn them round",
     ),
+    "bad_owner_rule": ("an owner rule cannot be: {why}", "correct or remove it"),
+    "bad_limit": ("a limit cannot be: {why}", "correct or remove it"),
+    "bad_match_rule": ("a match rule cannot be: {why}", "correct it"),
+    "bad_conflict": ("{name} cannot be merged by {rule!r}: {why}", "choose another rule"),
     "bad_condition": ("a condition on {name} cannot be: {why}", "correct it"),
     "bad_rule": ("the rule {why}", "correct or remove it"),
     "rule_cycle": ("rules move a lead in a circle: {names}", "remove one of the moves"),
@@ -242,7 +292,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "decided_twice": ("{name} is mapped and left behind as well", "keep one of the two"),
     "unmappable": ("{name} is set by the conversion itself", "remove the mapping"),
     "incomplete_mapping": ("a mapping has {what}", "correct it"),
-    "lambda": ("transform {name!r} is a lambda or a local function", "define it in a module"),
+    "lambda": ("{what} {name!r} is a lambda or a local function", "define it in a module"),
     "does_not_fit": ("{name} does not fit {other}: {why}", "choose a field of the same type"),
     "decided_already": ("{name} is decided on by a mapping already", "remove that mapping first"),
 }

@@ -139,8 +139,8 @@ _POLICY: Final = Policy(
         Role(
             "robot",
             [
-                Grant("*", ["read", "create", "link", "assign"]),
-                Grant("lead", ["update", "convert", "move"]),
+                Grant("*", ["read", "create", "update", "merge", "link", "assign"]),
+                Grant("lead", ["convert", "move"]),
             ],
         ),
         Role(
@@ -148,7 +148,7 @@ _POLICY: Final = Policy(
             [
                 Grant("lead", ["read", "update", "convert", "move"], "own"),
                 *(Grant(kind, ["read", "link"]) for kind in _CLIENTS),
-                *(Grant(kind, ["create", "update"], "own") for kind in _CLIENTS),
+                *(Grant(kind, ["create", "update", "merge"], "own") for kind in _CLIENTS),
                 Grant("deal", ["read", "create", "update", "move"], "own"),
             ],
         ),
