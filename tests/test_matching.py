@@ -477,6 +477,7 @@ class TestKeysOf:
                 Field("UF_MAIL", "email"),
                 Field("UF_PHONES", "phone", multiple=True),
                 Field("UF_TEXT", "text"),
+                Field("UF_NUMBER", "text"),
             ],
         )
         ada = Contact(
@@ -484,7 +485,8 @@ class TestKeysOf:
             custom={
                 "UF_MAIL": Channel("ada@example.com"),
                 "UF_PHONES": [Channel("030 123456"), "030 654321"],
-                "UF_TEXT": "ada@example.org",
+                "UF_TEXT": "ada@example.org, 030 777777",
+                "UF_NUMBER": "030 777777",
                 "UF_OTHER": Channel("ada@example.net"),
             },
         )

@@ -562,6 +562,36 @@ class TestMerged:
         found = merged(tags, "a", ("A",), by="append", mergers={}, is_newer=False)
         assert Merged("a", "already_there") == found
 
+    @pytest.mark.parametrize(
+        ("type_", "old", "new"),
+        [
+            ("text", "C++", "C#"),
+            ("text", "0012", "+12"),
+            ("email", "a.b@example.com", "ab@example.com"),
+            ("phone", "+49 30 123456", "030 123456"),
+            ("phone", "0030 123456", "30 123456"),
+        ],
+    )
+    def test_what_only_looks_alike(self, type_: str, old: str, new: str) -> None:
+        """Signs count in a text and in an address, a plus in a number: both are kept."""
+        field = Field("f", type_, multiple=True)
+        both = field.accept([old, new])
+        assert isinstance(both, tuple)
+        found = merged(field, both[:1], both[1:], by="append", mergers={}, is_newer=False)
+        assert Merged(both, "carried") == found
+
+    def test_the_longest_without_its_blanks(self) -> None:
+        """What counts is how much a text says: blanks in a row are one, and words are no longer."""
+        comments = Field("comments", "text")
+        for old, new, longest in (
+            ("abcd", "a     b", "abcd"),
+            ("abcd", "a b", "abcd"),
+            ("abc", "a b c", "a b c"),
+            ("abc", "xyz", "abc"),
+        ):
+            found = merged(comments, old, new, by="longest", mergers={}, is_newer=True)
+            assert longest == found.value
+
     def test_a_phone_without_digits(self) -> None:
         """Two notes in place of numbers are not one and the same."""
         phones = Field("phones", "phone", multiple=True)

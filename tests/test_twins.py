@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import permutations
+from random import Random
 
 import attrs
 import pytest
@@ -54,6 +55,7 @@ from leadconvert.twins import Twins
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)
 ADA = Actor("u-1", roles=["r"])
 ALL = ("contact", "company", "deal")
+MAILS = ("", "x@example.com", "y@example.com", "z@example.com")
 
 
 def rules(
@@ -90,11 +92,9 @@ RULES = rules()
 
 def lead(id_: str, company: str | None = "Engines", mail: str = "", **more: object) -> Lead:
     """A lead of a company, or of a person with an e-mail."""
-    values: dict[str, object] = {"stage": "NEW", "title": f"Enquiry {id_}", "last_name": "Byron"}
+    known = {"title": f"Enquiry {id_}", "last_name": "Byron", "company_name": company}
     emails = [Channel(mail)] if mail else []
-    return attrs.evolve(
-        Lead(id=id_, stage="NEW", company_name=company, emails=emails), **values | more
-    )
+    return changed(Lead(id=id_, stage="NEW", emails=emails), known | more)
 
 
 def batch(
@@ -169,7 +169,7 @@ class Store:
         kind = RULES.kind(stored.kind) or RULES.lead
         if isinstance(one, Attach):
             record = self.records[stored]
-            refs = (*tuple(kind.read(record, one.field) or ()), *(ref.id for ref in one.refs))  # type: ignore[arg-type,call-overload]
+            refs = (*tuple(kind.read(record, one.field) or ()), *(ref.id for ref in one.refs))  # type: ignore[arg-type]
             self.records[stored] = changed(record, {one.field: tuple(dict.fromkeys(refs))})
             return
         values = {name: plain(bind(value, self.ids)) for name, value in one.values.items()}
@@ -393,8 +393,7 @@ class TestOrder:
                 assert isinstance(contact, Contact)
                 worlds.append((contact.tags, contact.job_title, {*contact.converted_from}))
 
-        assert 2 < len(worlds)
-        assert [(("1", "2", "4"), "Countess", {"L-1", "L-2", "L-3", "L-4"})] * len(worlds) == worlds
+        assert [(("1", "2", "4"), "Countess", {"L-1", "L-2", "L-3", "L-4"})] * 2 == worlds
 
     def test_who_depends_on_whom(self) -> None:
         """A change set comes after all that make or change what it builds on, not after links."""
@@ -432,7 +431,9 @@ class TestOrder:
     @settings(max_examples=40, deadline=None)
     @given(
         st.lists(
-            st.tuples(st.sampled_from("AB "), st.sampled_from("xyz "), st.sampled_from("123")),
+            st.tuples(
+                st.sampled_from(["A", "B", None]), st.sampled_from(MAILS), st.sampled_from("123")
+            ),
             min_size=1,
             max_size=6,
         ),
@@ -440,21 +441,16 @@ class TestOrder:
         st.sampled_from(["merge", "link"]),
     )
     def test_of_any_batch(
-        self, drawn: list[tuple[str, str, str]], random: object, then: str
+        self, drawn: list[tuple[str | None, str, str]], random: Random, then: str
     ) -> None:
         """Whatever the leads: the order changes nothing, and what is stored holds together."""
         by = rules(contact=then, company=then)
         leads = [
-            lead(
-                f"L-{number}",
-                company.strip() or None,
-                f"{mail}@example.com" if mail.strip() else "",
-                tags=[tag],
-            )
+            lead(f"L-{number}", company, mail, tags=[tag])
             for number, (company, mail, tag) in enumerate(drawn)
         ]
         shuffled = [*leads]
-        random.shuffle(shuffled)  # type: ignore[attr-defined]  # a Random, as Hypothesis draws it
+        random.shuffle(shuffled)
         answers = batch(leads, by=by)
         again = dict(zip((one.id for one in shuffled), batch(shuffled, by=by), strict=True))
 
@@ -541,10 +537,14 @@ class TestOnAStream:
     def test_what_is_not_there_to_match(self) -> None:
         """Records of kinds that no rule speaks of are not remembered."""
         remembered = Twins(rules=RULES, window=10)
-        remembered.remember(convert(lead("L-1"), ["deal"], rules=RULES, actor=ADA, at=AT))
+        remembered.remember(
+            lead("L-1"), convert(lead("L-1"), ["deal"], rules=RULES, actor=ADA, at=AT)
+        )
         assert () == remembered.known(Known()).pending
 
-        remembered.remember(convert(lead("L-1"), ["company"], rules=RULES, actor=ADA, at=AT))
+        remembered.remember(
+            lead("L-1"), convert(lead("L-1"), ["company"], rules=RULES, actor=ADA, at=AT)
+        )
         assert ["L-1.1.company.1"] == [one.record.id for one in remembered.known(Known()).pending]
 
     def test_what_is_stored_is_not_pending(self) -> None:
@@ -552,9 +552,8 @@ class TestOnAStream:
         remembered = Twins(rules=RULES, window=10)
         engines = Known(records=[Company(id="CO-9", name="Engines")])
         for target in ("company", Link("company", "CO-9")):
-            remembered.remember(
-                convert(lead("L-1"), [target], rules=RULES, actor=ADA, at=AT, known=engines)
-            )
+            result = convert(lead("L-1"), [target], rules=RULES, actor=ADA, at=AT, known=engines)
+            remembered.remember(lead("L-1"), result)
 
         assert Known() == remembered.known(Known())
 
@@ -622,11 +621,16 @@ class TestEqualIds:
         leads = [lead("L-1"), lead("L-1"), lead("L-2"), lead("L-2")]
         one, again, two, twice = results(stream(leads, twins=10))
 
-        assert one == again
-        assert (one.changes.key,) == two.changes.after == twice.changes.after
-        assert two.changes.key == twice.changes.key
-        assert two.changes.changes[1:3] == twice.changes.changes[1:3]
+        assert (one, two) == (again, twice)
+        assert (one.changes.key,) == two.changes.after
         stored(leads, [one, again, two, twice])
+
+    def test_forgotten(self) -> None:
+        """Beyond the window it is decided again, and makes what it made before under one key."""
+        leads = [lead("L-1", "A"), lead("L-2", "B"), lead("L-1", "A")]
+        one, _, again = results(stream(leads, ["company"], twins=1))
+
+        assert one == again
 
     def test_two_versions_of_a_lead(self) -> None:
         """Two leads with one id are decided each as it stands; neither builds on the other."""

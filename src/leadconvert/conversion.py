@@ -155,6 +155,10 @@ def convert_many(  # noqa: PLR0913 - as plan()
 
     def each() -> Iterator[Converted | Rejected]:
         for lead in leads:
+            again = remembered.answer(lead)
+            if again is not None:
+                yield Converted(again)
+                continue
             try:
                 result = convert(
                     lead,
@@ -170,7 +174,7 @@ def convert_many(  # noqa: PLR0913 - as plan()
                 yield Rejected(lead.id, error)
             else:
                 if twins:
-                    remembered.remember(result)
+                    remembered.remember(lead, result)
                 yield Converted(result)
 
     return each()

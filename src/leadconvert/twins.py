@@ -2,10 +2,12 @@
 
 from collections import OrderedDict
 from itertools import chain
+from typing import TypeVar
 
 import attrs
 
 from leadconvert.limits import Made
+from leadconvert.records import Lead
 from leadconvert.results import ConversionResult
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known, Pending
@@ -14,13 +16,17 @@ from leadconvert.values import Ref
 
 __all__ = ["Twins"]
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 
 @attrs.define(kw_only=True)
 class Twins:
     """Remembers the last records that were made, so that a later lead can match them.
 
     *window* is how many it remembers. Only records of kinds are kept that a match rule speaks of,
-    or of which a client may have but one open.
+    or of which a client may have but one open. So are as many answers, as a lead that comes again
+    is no twin of itself.
 
     Example:
         >>> from leadconvert import Known, presets
@@ -33,6 +39,9 @@ class Twins:
     window: int
     #: By ref, the record as it will be, once with each change set that makes or changes it.
     _pending: OrderedDict[Ref, tuple[Pending, ...]] = attrs.field(factory=OrderedDict, init=False)
+    _answers: OrderedDict[str, tuple[Lead, ConversionResult]] = attrs.field(
+        factory=OrderedDict, init=False
+    )
 
     def known(self, known: Known) -> Known:
         """Return what is *known*, with the records that are remembered."""
@@ -41,8 +50,14 @@ class Twins:
         remembered = chain.from_iterable(self._pending.values())
         return attrs.evolve(known, pending=(*known.pending, *remembered))
 
-    def remember(self, result: ConversionResult) -> None:
-        """Remember what *result* made, or made of what was remembered."""
+    def answer(self, lead: Lead) -> ConversionResult | None:
+        """Return what became of *lead* when it came before, just as it is now."""
+        asked, result = self._answers.get(lead.id, (None, None))
+        return result if asked == lead else None
+
+    def remember(self, lead: Lead, result: ConversionResult) -> None:
+        """Remember what *result* made of *lead*, or made of what was remembered."""
+        _keep(self._answers, lead.id, (lead, result), self.window)
         kept = {rule.kind for rule in self.rules.matching.rules}
         kept |= {limit.kind for limit in self.rules.limits if limit.made is Made.NO_OPEN}
         for outcome in result.outcomes:
@@ -51,10 +66,13 @@ class Twins:
                 if outcome.action in {"created", "merged"}:
                     keys.append(result.changes.key)
                 once = dict.fromkeys(keys)
-                self._keep(outcome.ref, tuple(Pending(outcome.record, key) for key in once))
+                pending = tuple(Pending(outcome.record, key) for key in once)
+                _keep(self._pending, outcome.ref, pending, self.window)
 
-    def _keep(self, ref: Ref, pending: tuple[Pending, ...]) -> None:
-        self._pending[ref] = pending
-        self._pending.move_to_end(ref)
-        while len(self._pending) > self.window:
-            self._pending.popitem(last=False)
+
+def _keep(remembered: OrderedDict[K, V], key: K, value: V, window: int) -> None:
+    """Remember one more, and forget what was used longest ago."""
+    remembered[key] = value
+    remembered.move_to_end(key)
+    while len(remembered) > window:
+        remembered.popitem(last=False)
