@@ -476,7 +476,7 @@ class TestRefused:
 
     def test_says_everything(self) -> None:
         """The refusal is an error like any other, with all its problems, and is shown."""
-        [refused] = moved("offer", rule("a", ["company", "deal"]), lead=CLIENT).refused
+        [refused] = moved("offer", rule("a", [Create("company"), "deal"]), lead=CLIENT).refused
 
         assert RuleRefused("a", refused.error) == refused
         assert "lead L-7: company needs Name (supply it in values=)" == str(refused.error)

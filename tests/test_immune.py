@@ -788,7 +788,6 @@ class TestDuplicates:
             one for one in moved.changes.changes if one.ref == Ref("contact", "C-3")
         ]
 
-    @pytest.mark.xfail(strict=True, reason="what rules do to existing records reaches no store yet")
     @pytest.mark.parametrize("door", ["arrival", "stage"])
     def test_immune_to_rules_that_forget_the_client(self, door: str) -> None:
         """Whom a rule finds is told to the store: what was merged, and which lead it came from."""

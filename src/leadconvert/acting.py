@@ -156,7 +156,14 @@ class Chain:
         self.conversions.append(decided.conversion)
         self.events += decided.conversion.changes.events
         self.lead = decided.conversion.lead
+        self._remember(decided.conversion)
         return True
+
+    def _remember(self, result: ConversionResult) -> None:
+        """Let later rules find the records that exist as this conversion leaves them."""
+        merged = {one.ref: one.record for one in result.outcomes if not one.ref.provisional}
+        records = there(self.rules, self.known.records) | merged
+        self.known = attrs.evolve(self.known, records=records.values())
 
     def _refuse(self, rule: AutomationRule, problems: Iterable[Problem]) -> None:
         error = refusal(self.lead.id, problems, self.rules.lead.id)

@@ -7,8 +7,8 @@ from typing import NamedTuple, TypeVar, overload
 import attrs
 
 from leadconvert.changes import Attach, ChangeSet, Receipt, bind, plain
-from leadconvert.records import Company, Contact, Conversion, Deal, Lead, Record, changed
-from leadconvert.values import FrozenMap, Ref
+from leadconvert.records import Company, Contact, Conversion, Deal, Lead, Record, changed, held
+from leadconvert.values import FrozenMap, Ref, ids_in
 
 
 __all__ = ["ConversionResult", "Outcome", "Row", "TargetOutcome", "dropped"]
@@ -231,9 +231,7 @@ class ConversionResult:
             ('5', '5')
         """
         ids, revisions = dict(receipt.ids), dict(receipt.revisions)
-        written = {
-            one.ref: one.values for one in self.changes.changes if not isinstance(one, Attach)
-        }
+        written = self._written(ids)
         provisional = [outcome.ref for outcome in self.outcomes if outcome.ref.provisional]
         if missing := [str(ref) for ref in provisional if ref not in ids]:
             raise ValueError(f"the receipt says nothing of {', '.join(missing)}")
@@ -265,6 +263,21 @@ class ConversionResult:
         )
         [conversion] = (made for made in conversions if made.id == self.conversion.id)
         return attrs.evolve(self, lead=lead, outcomes=tuple(outcomes), conversion=conversion)
+
+    def _written(self, ids: Mapping[Ref, Ref]) -> dict[Ref, Mapping[str, object]]:
+        """Return by ref what is written, with refs wherever a record holds ids."""
+        records = {outcome.ref: outcome.record for outcome in self.outcomes}
+        written: dict[Ref, Mapping[str, object]] = {}
+        for change in self.changes.changes:
+            if not isinstance(change, Attach):
+                written[change.ref] = {**written.get(change.ref, {}), **change.values}
+            elif change.ref in records and change.refs:
+                kind = change.refs[0].kind
+                held_ids = ids_in(held(records[change.ref]).get(change.field))
+                made = (Ref(kind, one, provisional=True) for one in held_ids)
+                refs = tuple(one if one in ids else Ref(kind, one.id) for one in made)
+                written[change.ref] = {**written.get(change.ref, {}), change.field: refs}
+        return written
 
     def __repr__(self) -> str:
         done = ", ".join(f"{outcome.action} {outcome.ref}" for outcome in self.outcomes)

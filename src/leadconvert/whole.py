@@ -6,7 +6,7 @@ from datetime import datetime
 import attrs
 
 from leadconvert.acting import Chain, RuleRefused
-from leadconvert.changes import Change, ChangeSet, Event, Insert, Receipt, Update, bind
+from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Receipt, Update, bind
 from leadconvert.closing import referring
 from leadconvert.fields import Kind
 from leadconvert.records import Lead, Record, changed, held
@@ -120,12 +120,16 @@ class Whole:
         """Return the result: what was made, then the record as it is *after* all of it."""
         made = tuple(conversions)
         ref = Ref(self.kind.id, self.before.id)
-        changes: list[Change] = [
-            *_inserts(made),
+        changes = [
+            *self._steps(made),
             Update(ref, self.before.revision, self.written(after)),
         ]
         whole = ChangeSet(
-            key=self.key, fingerprint=self.fingerprint, changes=changes, events=events
+            key=self.key,
+            fingerprint=self.fingerprint,
+            changes=changes,
+            events=events,
+            after=_keys_before(made),
         )
         return MoveResult(
             record=after,
@@ -140,9 +144,7 @@ class Whole:
         made = {Ref(kind.id, self.before.id): new}
         first = {name: one for name, one in held(self.before).items() if not is_empty(one)}
         changes: list[Change] = [Insert(new, referring(kind, first))]
-        changes += (
-            Insert(one.ref, _bound(one.values, made)) for one in _inserts(chain.conversions)
-        )
+        changes += (_bound_change(one, made) for one in self._steps(chain.conversions))
         if written := self.written(chain.lead):
             changes.append(Update(new, None, written))
         created = Event(name="record.created", ref=new, at=at, actor_id=actor_id)
@@ -153,7 +155,11 @@ class Whole:
             for event in chain.events
         ]
         whole = ChangeSet(
-            key=self.key, fingerprint=self.fingerprint, changes=changes, events=[created, *events]
+            key=self.key,
+            fingerprint=self.fingerprint,
+            changes=changes,
+            events=[created, *events],
+            after=_keys_before(chain.conversions),
         )
         return MoveResult(
             record=chain.lead,
@@ -161,6 +167,22 @@ class Whole:
             conversions=tuple(attrs.evolve(one, changes=whole) for one in chain.conversions),
             refused=tuple(chain.refused),
         )
+
+    def _steps(self, conversions: Iterable[ConversionResult]) -> list[Change]:
+        """Return what the conversions do to all records but this one, each updated once."""
+        own = Ref(self.kind.id, self.before.id)
+        found: dict[object, Change] = {}
+        for change in (one for made in conversions for one in made.changes.changes):
+            if change.ref == own:
+                continue
+            key = (type(change), change.ref)
+            first = found.get(key)
+            if isinstance(change, Update) and isinstance(first, Update):
+                values = {**first.values, **change.values}
+                found[key] = Update(first.ref, first.revision, values)
+            else:
+                found.setdefault(key, change)
+        return list(found.values())
 
     def written(self, after: Record) -> dict[str, object]:
         """Return the fields in which *after* differs, with refs in place of ids."""
@@ -174,13 +196,15 @@ class Whole:
         return referring(self.kind, differing)
 
 
-def _inserts(conversions: Iterable[ConversionResult]) -> list[Insert]:
-    return [
-        change
-        for made in conversions
-        for change in made.changes.changes
-        if isinstance(change, Insert)
-    ]
+def _keys_before(conversions: Iterable[ConversionResult]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for made in conversions for key in made.changes.after))
+
+
+def _bound_change(change: Change, made: Mapping[Ref, Ref]) -> Change:
+    """Return *change* with the refs of what is made here in place of those of what is there."""
+    if isinstance(change, Attach):
+        return attrs.evolve(change, refs=[made.get(ref, ref) for ref in change.refs])
+    return attrs.evolve(change, values=_bound(change.values, made))
 
 
 def _bound(values: Mapping[str, object], made: Mapping[Ref, Ref]) -> dict[str, object]:
