@@ -19,6 +19,7 @@ from leadconvert import (
     Condition,
     Create,
     Field,
+    Find,
     FrozenMap,
     Kind,
     Not,
@@ -74,7 +75,7 @@ class TestRule:
     def test_what_a_rule_says_by_itself(self) -> None:
         """A rule acts on arrival, always, closes the lead and its activities, and moves nothing."""
         rule = AutomationRule("all", ["contact", Create("deal", values={"title": "T"})])
-        assert (Create("contact"), Create("deal", values={"title": "T"})) == rule.into
+        assert (Find("contact"), Create("deal", values={"title": "T"})) == rule.into
         assert (None, None, None) == (rule.on, rule.when, rule.to)
         assert rule.closing
         assert rule.close_activities

@@ -367,7 +367,7 @@ class TestPlainData:
         assert {
             "request": {
                 "lead_id": "L-7",
-                "targets": [{"kind": "deal", "values": {"title": "Compiler"}}],
+                "targets": [{"do": "find", "kind": "deal", "values": {"title": "Compiler"}}],
                 "carry": {},
                 "values": {},
                 "closing": True,

@@ -126,7 +126,7 @@ class Filler:
         before = len(self.rows)
         given = field.id in self.supplied and self.sight.fillable(field.id)
         by = "fill" if mapping is None else mapping.conflict
-        if field.multiple and self._made_for(field):
+        if by == Conflict.FILL and field.multiple and self._made_for(field):
             by = Conflict.APPEND
         stays = by == Conflict.KEEP or (by == Conflict.FILL and not is_empty(old))
         if stays and not given and not _fits(field, found):
