@@ -749,7 +749,8 @@ class TestSame:
     def test_alike_is_enough(self) -> None:
         """Where a function tells, keys that are not equal match."""
         matching = Matching([MatchRule("contact", ["person"])], same=alike)
-        _, found = matching.matches(keys(("person", "ade lovelace")), CONTACT, [ADA])
+        by_name_alone = attrs.evolve(ADA, emails=(), phones=())
+        _, found = matching.matches(keys(("person", "ade l")), CONTACT, [by_name_alone])
         assert [("C-1", ("person",))] == ids(found)
         assert (Then.NONE, ()) == matching.matches(keys(("person", "bda")), CONTACT, [ADA])
 
@@ -762,7 +763,10 @@ class TestSame:
     def test_keys_of_two_sorts(self) -> None:
         """A key is never compared with one of another sort."""
         matching = Matching([MatchRule("contact", ["email", "phone", "person"])], same=alike)
-        assert (Then.NONE, ()) == matching.matches(keys(("company", "ada")), CONTACT, [ADA])
+        by_mail_alone = Contact(id="C-2", emails=[Channel("ada@example.com")])
+        for ours in (("company", "ada"), ("person", "ada lovelace"), ("phone", "ada")):
+            found = matching.matches(keys(ours), CONTACT, [by_mail_alone])
+            assert (Then.NONE, ()) == found
 
     @pytest.mark.parametrize("wrong", ["alike", 5, Plain()])
     def test_no_function(self, wrong: object) -> None:
@@ -873,7 +877,7 @@ class TestMistakes:
     def test_a_function_without_a_name(self) -> None:
         """A lambda cannot be told from another, and rules with it not be pickled."""
         assert [
-            "matching: a match rule cannot be: same= is a lambda or a local function (correct it)"
+            "matching: function 'same' is a lambda or a local function (define it in a module)"
         ] == told(lambda: rules(Matching(same=lambda one, other: one == other)))
 
     def test_a_kind_that_names_no_field(self) -> None:
