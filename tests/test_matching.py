@@ -877,7 +877,7 @@ class TestMistakes:
     def test_a_function_without_a_name(self) -> None:
         """A lambda cannot be told from another, and rules with it not be pickled."""
         assert [
-            "matching: a match rule cannot be: same= is a lambda or a local function (correct it)"
+            "matching: function 'same' is a lambda or a local function (define it in a module)"
         ] == told(lambda: rules(Matching(same=lambda one, other: one == other)))
 
     def test_a_kind_that_names_no_field(self) -> None:

@@ -1242,6 +1242,15 @@ class TestMistakes:
             " (correct the name)"
         ) == told
 
+    def test_functions(self) -> None:
+        """A merger has a name of its own, and stands in a module, so that rules can be kept."""
+        with pytest.raises(errors.DefinitionError) as caught:
+            attrs.evolve(rules(), mergers={"fill": slashed, "local": lambda old, _: old})
+        assert [
+            "mergers: merger 'fill' stands twice (remove or rename one)",
+            "mergers: merger 'local' is a lambda or a local function (define it in a module)",
+        ] == [str(problem) for problem in caught.value.problems]
+
     def test_words(self) -> None:
         """The rules that need no function are these, as members and as texts."""
         assert {"fill", "keep", "take", "append", "longest", "newest"} == CONFLICTS

@@ -680,6 +680,9 @@ class TestTwoOnOne:
         """Two new records of one kind need two ids; those of two kinds do not."""
         p = look([Create("contact", id="X"), Create("contact", id="X")], rules())
         assert [(1, "duplicate_id")] == codes(p)
+        assert (
+            "two records of kind contact would have the id 'X' (give each target its own id)"
+        ) == str(p.problems[0])
         assert look([Create("contact", id="X"), Create("deal", id="X")], rules()).ok
 
     def test_several_of_a_kind(self) -> None:

@@ -126,8 +126,8 @@ class Filler:
         before = len(self.rows)
         given = field.id in self.supplied and self.sight.fillable(field.id)
         by = "fill" if mapping is None else mapping.conflict
-        if by == Conflict.FILL and field.multiple and self._made_for(field):
-            by = Conflict.APPEND
+        if field.multiple and self._made_for(field):
+            by = Conflict.APPEND  # a record made along is pointed at, whatever the rule
         stays = by == Conflict.KEEP or (by == Conflict.FILL and not is_empty(old))
         if stays and not given and not _fits(field, found):
             # nothing is wrong with a value that is not written

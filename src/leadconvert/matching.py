@@ -396,8 +396,7 @@ def match_mistakes(matching: Matching, lead: Kind, kinds: Iterable[Kind]) -> Ite
     elif not attrs.inspect(normalizer).is_frozen:
         yield mistake("not_frozen", "matching", name=normalizer.__qualname__)
     if "<" in getattr(matching.same, "__qualname__", ""):
-        why = "same= is a lambda or a local function"
-        yield mistake("bad_match_rule", "matching", why=why)
+        yield mistake("lambda", "matching", what="function", name="same")
     for rule in matching.rules:
         place = f"match rule for {rule.kind}"
         if rule.kind not in by_id:
