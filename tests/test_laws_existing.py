@@ -636,14 +636,12 @@ class World(RuleBasedStateMachine):
         """What was decided on a record as it was is not written once that has changed."""
         lead = data.draw(st.sampled_from(self.open_leads()))
         ref = data.draw(st.sampled_from(self.refs("contact")))
-        decided = self.decide(lead, [Merge("contact", ref.id)])
-        edited = Store.put(self.store.records[ref], {"comments": "in between"})
-        self.store.records[ref] = edited
-        merges = decided.conversion is not None and decided.conversion.outcomes[0].before
-        if decided.conversion is not None and merges:
+        result = self.decide(lead, [Merge("contact", ref.id)]).conversion
+        self.store.records[ref] = Store.put(self.store.records[ref], {"comments": "in between"})
+        if result is not None and any(one.ref == ref and one.before for one in result.outcomes):
             before = {**self.store.records}
             try:
-                self.store.apply(decided.conversion.changes)
+                self.store.apply(result.changes)
             except StaleError:
                 assert before == self.store.records
             else:

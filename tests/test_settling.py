@@ -221,6 +221,13 @@ class TestPrecedence:
         assert ("C-1", "C-3", "C-2") == bound_ids(lead, lead_kind, CONTACT)
         assert () == bound_ids(lead, lead_kind, COMPANY)
 
+    def test_bound_to_whoever_is_not_there(self) -> None:
+        """Whom a lead is bound to is never replaced by somebody who matches, or by a new one."""
+        lead = attrs.evolve(LEAD_7, contact_ids=["C-9", "C-1"])
+        p = look(["contact"], rules(matching=BY_MAIL), EVERYBODY, lead=lead)
+        assert [(0, "record_not_there")] == codes(p)
+        assert "there is no contact 'C-9' to work with" == p.problems[0].message
+
     @pytest.mark.parametrize("blank", ["", "  "])
     def test_bound_to_a_blank(self, blank: str) -> None:
         """A blank in place of an id binds a lead to nobody."""
@@ -790,6 +797,20 @@ class TestAccess:
             AccessRequest(action=Action.UPDATE, kind="contact", id="C-3"),
             AccessRequest(action=Action.MERGE, kind="contact", id="C-3"),
         ] == [one for one in p.required_access if one.kind == "contact"]
+
+    def test_nobody_is_looked_at_in_vain(self) -> None:
+        """Where nobody could match, no right on anybody is asked for."""
+        nameless = attrs.evolve(LEAD_7, emails=(), phones=(), company_name=None)
+        for lead, matching in (
+            (LEAD_7, Matching()),
+            (LEAD_7, Matching([MatchRule("company", ["company"])])),
+            (nameless, BY_MAIL),
+        ):
+            p = look(["contact"], rules(matching=matching), EVERYBODY, lead=lead)
+            asked = [one for one in p.required_access if one.kind == "contact"]
+            assert [AccessRequest(action=Action.CREATE, kind="contact")] == asked
+        p = look(["contact"], rules(matching=BY_MAIL), EVERYBODY)
+        assert {"C-1", "C-2", "C-3"} == {one.id for one in p.required_access} - {None, "L-7"}
 
     def test_no_second_right_for_what_points_at_it(self) -> None:
         """A deal may point at whom the same conversion merges into, without a right to link."""
