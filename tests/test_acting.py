@@ -496,6 +496,18 @@ class TestRefused:
         result = moved("offer", rule("a", ["deal"]), lead=CLIENT, known=there)
         assert "CO-9" == result.conversion.deal.company_id
 
+    def test_two_rules_that_name_one_id(self) -> None:
+        """What an earlier rule has made under an id, a later one cannot make again."""
+        rules_ = [rule(name, [Create("deal", id="D-1")]) for name in ("a", "b")]
+        result = moved("offer", *rules_)
+        [refused] = result.refused
+
+        assert (["a"], [("b", "InvalidTargetError", ["duplicate_id"])]) == (
+            acted(result),
+            why(result),
+        )
+        assert "two records of kind deal would have the id 'D-1'" in str(refused.error)
+
     def test_what_the_success_stage_requires(self) -> None:
         """A closing rule meets the requirements of success; one that leaves it open does not."""
         needs = attrs.evolve(LEADS, required=[Required("comments", since="done")])

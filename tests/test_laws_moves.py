@@ -445,6 +445,7 @@ class Moves(RuleBasedStateMachine):
     def before(self, result: MoveResult, lead: Lead) -> object:
         """Return in which stage an arriving lead is made."""
         first = result.changes.changes[0]
+        assert isinstance(first, Insert)
         assert Ref("lead", lead.id, provisional=True) == first.ref
         return first.values["stage"]
 
@@ -469,6 +470,7 @@ class Moves(RuleBasedStateMachine):
         ids: dict[Ref, Ref] = {}
         revisions: list[tuple[Ref, str]] = []
         for change in changes.changes:
+            assert isinstance(change, Insert | Update)
             if isinstance(change, Insert):
                 ids[change.ref] = Ref(change.ref.kind, f"{1000 + len(self.records)}")
             ref = ids.get(change.ref, change.ref)

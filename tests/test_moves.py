@@ -234,6 +234,7 @@ class TestOneMove:
 def changed_by(result: MoveResult) -> Mapping[str, object]:
     """What the one update of a move writes."""
     [change] = result.changes.changes
+    assert isinstance(change, Update)
     return change.values
 
 

@@ -153,11 +153,28 @@ class Chain:
         if decided.conversion is None:
             self._refuse(rule, decided.problems)
             return False
+        if twice := self._made_twice(decided.conversion):
+            self._refuse(rule, twice)
+            return False
         self.conversions.append(decided.conversion)
         self.events += decided.conversion.changes.events
         self.lead = decided.conversion.lead
         self._remember(decided.conversion)
         return True
+
+    def _made_twice(self, result: ConversionResult) -> list[Problem]:
+        """Return what is wrong if an earlier rule has made a record under the same id."""
+        made = {one.ref for earlier in self.conversions for one in earlier.outcomes}
+        return [
+            Problem(
+                cause=Cause.INVALID_TARGET,
+                code="duplicate_id",
+                kind=one.ref.kind,
+                params={"id": one.ref.id},
+            )
+            for one in result.outcomes
+            if one.ref.provisional and one.ref in made
+        ]
 
     def _remember(self, result: ConversionResult) -> None:
         """Let later rules find the records that exist as this conversion leaves them."""
