@@ -64,7 +64,7 @@ from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
 from leadconvert.targets import Create, Find, Known, Link, Merge, Pending, Request, Target, Wanted
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
-from leadconvert.wanting import wanted
+from leadconvert.wanting import match_keys, wanted
 from leadconvert.whole import MoveResult
 
 
@@ -176,6 +176,7 @@ __all__ = [
     "convert_unfinished",
     "errors",
     "inquire",
+    "match_keys",
     "plan",
     "plan_move",
     "resume",

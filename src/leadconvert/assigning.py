@@ -8,7 +8,7 @@ from leadconvert.access import Actor
 from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
 from leadconvert.mapping import FieldMapping
-from leadconvert.owning import OwnerRule, Ownership, spread
+from leadconvert.owning import OwnerRule, Ownership, next_in_turn, rule_for, spread
 from leadconvert.records import Lead
 from leadconvert.results import Outcome, Row
 from leadconvert.rules import ConversionRules
@@ -38,15 +38,22 @@ class Assigning:
     rules: ConversionRules
     actor: Actor
     eligible: frozenset[str] | None
+    #: How many leads each owner has got so far; None where nobody counts.
+    load: Mapping[str, int] | None = None
 
     def mapping(self, kind: Kind) -> dict[str, FieldMapping]:
         """Return what fills the owner of a new record of *kind*, if a rule says whose it is."""
-        rule, owner = self._rule(kind), None
+        rules = self.rules
+        rule, owner = rule_for(rules.owners, self.lead, rules.lead, kind), None
         if rule is not None and rule.to is Ownership.ACTOR:
             owner = self.actor.id
-        elif rule is not None and rule.to is Ownership.LISTED:
-            # where nobody listed is eligible the first stands, and is refused for that
-            owner = spread(self.lead.id, self._eligible(rule) or rule.among)
+        elif rule is not None and rule.among:
+            # where nobody listed is eligible one of all stands, and is refused for that
+            among = self._eligible(rule) or rule.among
+            if rule.to is Ownership.ROTATED and self.load is not None:
+                owner = next_in_turn(self.load, among)
+            else:
+                owner = spread(self.lead.id, among)
         if owner is None or kind.owner is None:
             return {}
         return {kind.owner: FieldMapping.fixed(kind.id, kind.owner, owner)}
@@ -70,12 +77,6 @@ class Assigning:
                 kind=kind.id,
                 field=kind.owner,
             )
-
-    def _rule(self, kind: Kind) -> OwnerRule | None:
-        lead_kind = self.rules.lead
-        return next(
-            (one for one in self.rules.owners if one.holds(self.lead, lead_kind, kind)), None
-        )
 
     def _eligible(self, rule: OwnerRule) -> list[str]:
         return [one for one in rule.among if self.eligible is None or one in self.eligible]

@@ -1,7 +1,8 @@
 """Converting: one lead, refused with a typed error or decided whole, and many, each on its own."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import attrs
@@ -14,7 +15,7 @@ from leadconvert.records import Lead
 from leadconvert.results import ConversionResult
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry, Known, Target, targets_of
-from leadconvert.twins import Twins
+from leadconvert.twins import Turns, Twins
 
 
 __all__ = ["Converted", "Rejected", "can_convert", "convert", "convert_batch", "convert_many"]
@@ -151,33 +152,34 @@ def convert_many(  # noqa: PLR0913 - as plan()
     """
     if twins < 0:
         raise ValueError("twins= is how many records to remember: 0 or more")
+    decide = partial(convert, rules=rules, actor=actor, at=at, carry=carry, authorizer=authorizer)
     targets, remembered = targets_of(into), Twins(rules=rules, window=twins)
+    return _one_by_one(leads, partial(decide, into=targets), remembered, known or Known())
 
-    def each() -> Iterator[Converted | Rejected]:
-        for lead in leads:
-            again = remembered.answer(lead)
-            if again is not None:
-                yield Converted(again)
-                continue
-            try:
-                result = convert(
-                    lead,
-                    targets,
-                    rules=rules,
-                    actor=actor,
-                    at=at,
-                    known=remembered.known(known or Known()),
-                    carry=carry,
-                    authorizer=authorizer,
-                )
-            except ConversionError as error:
-                yield Rejected(lead.id, error)
-            else:
-                if twins:
-                    remembered.remember(lead, result)
-                yield Converted(result)
 
-    return each()
+def _one_by_one(
+    leads: Iterable[Lead],
+    decide: Callable[..., ConversionResult],
+    twins: Twins,
+    known: Known,
+    turns: Turns | None = None,
+) -> Iterator[Converted | Rejected]:
+    for lead in leads:
+        again = twins.answer(lead)
+        if again is not None:
+            yield Converted(again)
+            continue
+        there = twins.known(known if turns is None else turns.known(known))
+        try:
+            result = decide(lead, known=there)
+        except ConversionError as error:
+            yield Rejected(lead.id, error)
+        else:
+            if twins.window:
+                twins.remember(lead, result)
+            if turns is not None:
+                turns.count(lead, result)
+            yield Converted(result)
 
 
 def convert_batch(  # noqa: PLR0913 - as plan()
@@ -194,8 +196,9 @@ def convert_batch(  # noqa: PLR0913 - as plan()
     """Return for each lead of a whole batch, in order, what becomes of it; twins share.
 
     They are decided in the order of their ids, so that the order of the batch makes no difference:
-    the record of several twins is made for the one with the least id. Apply the change sets in an
-    order in which each comes after those it names in `after`.
+    the record of several twins is made for the one with the least id, and owners who take turns by
+    a rule do so in that order, beginning with who has the least in `Known.load`. Apply the change
+    sets in an order in which each comes after those it names in `after`.
 
     Raises:
         TypeError: the signature is misused.
@@ -213,19 +216,13 @@ def convert_batch(  # noqa: PLR0913 - as plan()
         >>> [one.result.company.id for one in two]
         ['L-7.1.company.1', 'L-7.1.company.1']
     """
+    decide = partial(convert, rules=rules, actor=actor, at=at, carry=carry, authorizer=authorizer)
     batch, targets = list(leads), targets_of(into)
     order = sorted(range(len(batch)), key=lambda index: batch[index].id)
-    many = convert_many(
-        [batch[index] for index in order],
-        targets,
-        rules=rules,
-        actor=actor,
-        at=at,
-        known=known,
-        carry=carry,
-        authorizer=authorizer,
-        twins=len(batch) * len(targets),
-    )
+    in_order = [batch[index] for index in order]
+    twins = Twins(rules=rules, window=len(batch) * len(targets))
+    decide = partial(decide, into=targets)
+    many = _one_by_one(in_order, decide, twins, known or Known(), Turns(rules=rules))
     done = dict(zip(order, many, strict=True))
     return tuple(done[index] for index in range(len(batch)))
 

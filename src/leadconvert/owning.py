@@ -1,4 +1,4 @@
-"""Who owns what is made: as mapped, the actor, one person, or an even spread over several."""
+"""Who owns what is made: as mapped, the actor, one person, or several, spread or by turns."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -14,11 +14,14 @@ from leadconvert.records import Lead
 from leadconvert.values import digest, is_empty, texts
 
 
-__all__ = ["OwnerRule", "Ownership", "owner_mistakes", "spread"]
+__all__ = ["OwnerRule", "Ownership", "next_in_turn", "owner_mistakes", "rule_for", "spread"]
 
 
 class Ownership(StrEnum):
     """Whose a new record is: as the mappings say, the actor's, or one of those who are listed.
+
+    Those who are `listed` share by the lead's id alone; those who are `rotated` take turns over a
+    batch.
 
     Example:
         >>> from leadconvert import Ownership
@@ -29,6 +32,7 @@ class Ownership(StrEnum):
     MAPPED = "mapped"
     ACTOR = "actor"
     LISTED = "listed"
+    ROTATED = "rotated"
 
 
 def _ownership(value: str) -> Ownership:
@@ -45,7 +49,9 @@ class OwnerRule:
     """Whose a new record of *kind* (``"*"`` for every kind) is, where *when* holds for the lead.
 
     Of several *among* whom it is spread evenly, by the lead's id alone: each lead has its person,
-    whatever comes before it, and who leaves hands over their own leads and nobody else's.
+    whatever comes before it, and who leaves hands over their own leads and nobody else's. If it is
+    `rotated`, whoever has got the fewest leads so far is next, in the order of the list, wherever
+    that is counted: by `convert_batch`, or by you in `Known.load`.
 
     Example:
         >>> from leadconvert import OwnerRule
@@ -76,6 +82,22 @@ class OwnerRule:
         return self.when is None or self.when.holds(lambda name: lead_kind.read(lead, name))
 
 
+def rule_for(
+    rules: Iterable[OwnerRule], lead: Lead, lead_kind: Kind, kind: Kind
+) -> OwnerRule | None:
+    """Return the rule that says whose a new record of *kind* is: the first that holds, or None.
+
+    Example:
+        >>> from leadconvert import Lead, OwnerRule
+        >>> from leadconvert.fields import CONTACT, DEAL, LEAD
+        >>> from leadconvert.owning import rule_for
+        >>> rules = [OwnerRule("contact", "actor"), OwnerRule("*", "mapped")]
+        >>> rule_for(rules, Lead(id="L-7", stage="NEW"), LEAD, DEAL).to
+        <Ownership.MAPPED: 'mapped'>
+    """
+    return next((rule for rule in rules if rule.holds(lead, lead_kind, kind)), None)
+
+
 def spread(lead_id: str, among: Iterable[str]) -> str | None:
     """Return who of several owns what is made of a lead, or None if there is nobody.
 
@@ -88,6 +110,17 @@ def spread(lead_id: str, among: Iterable[str]) -> str | None:
         True
     """
     return max(set(among), key=lambda owner: digest((lead_id, owner)), default=None)
+
+
+def next_in_turn(load: Mapping[str, int], among: Iterable[str]) -> str | None:
+    """Return who of several is next: the first of those with the least *load*, or None.
+
+    Example:
+        >>> from leadconvert.owning import next_in_turn
+        >>> next_in_turn({"u-1": 1, "u-3": 1}, ["u-1", "u-2", "u-3"])
+        'u-2'
+    """
+    return min(among, key=lambda owner: load.get(owner, 0), default=None)
 
 
 def owner_mistakes(
@@ -109,8 +142,9 @@ def owner_mistakes(
             yield unknown("kind", rule.kind, by_id, place)
         elif rule.kind != ANY and by_id[rule.kind].owner is None:
             yield mistake("bad_owner_rule", place, why="the kind has no owner")
-        if (rule.to is Ownership.LISTED) != bool(rule.among):
-            why = "nobody is listed" if rule.to is Ownership.LISTED else "a list says nothing here"
+        needs_list = rule.to in {Ownership.LISTED, Ownership.ROTATED}
+        if needs_list != bool(rule.among):
+            why = "nobody is listed" if needs_list else "a list says nothing here"
             yield mistake("bad_owner_rule", place, why=why)
         if any(map(is_empty, rule.among)):
             yield mistake("blank_id", place, what="listed owner")

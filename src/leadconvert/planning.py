@@ -229,6 +229,7 @@ class _Planner:
             rules=self.rules,
             actor=self.actor,
             eligible=self.known.eligible_owners,
+            load=self.known.load,
         )
 
     @property

@@ -212,6 +212,10 @@ def _decisions(values: Iterable[Decision] | None) -> tuple[Decision, ...] | None
     return None if values is None else tuple(values)
 
 
+def _load(values: Mapping[str, int] | None) -> Mapping[str, int] | None:
+    return None if values is None else FrozenMap(values)
+
+
 @attrs.frozen(kw_only=True)
 class Known:
     """What the store knows and a decision needs: the records that `wanted` asked for.
@@ -220,6 +224,8 @@ class Known:
     decides: what they do not answer is denied, and stands in the plan's `required_access`. None
     means that the rules' policy decides. *eligible_owners* are the users who may own something now;
     None means everybody. *pending* are records that earlier change sets make, and no store has yet.
+    *load* says how many leads each owner has got, for those who take turns; None where nobody
+    counts.
 
     Example:
         >>> from leadconvert import Company, Known
@@ -231,6 +237,7 @@ class Known:
     decisions: tuple[Decision, ...] | None = attrs.field(default=None, converter=_decisions)
     eligible_owners: frozenset[str] | None = attrs.field(default=None, converter=_owners)
     pending: tuple[Pending, ...] = attrs.field(default=(), converter=_pending)
+    load: Mapping[str, int] | None = attrs.field(default=None, converter=_load)
 
 
 @attrs.frozen(kw_only=True)

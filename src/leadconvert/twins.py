@@ -1,12 +1,13 @@
-"""Twins: several leads of one company or person share the one record made for the first of them."""
+"""What many conversions remember from lead to lead: records that twins share, and whose turn."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from itertools import chain
 from typing import TypeVar
 
 import attrs
 
 from leadconvert.limits import Made
+from leadconvert.owning import Ownership, rule_for
 from leadconvert.records import Lead
 from leadconvert.results import ConversionResult
 from leadconvert.rules import ConversionRules
@@ -14,7 +15,7 @@ from leadconvert.targets import Known, Pending
 from leadconvert.values import Ref
 
 
-__all__ = ["Twins"]
+__all__ = ["Turns", "Twins"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -68,6 +69,37 @@ class Twins:
                 once = dict.fromkeys(keys)
                 pending = tuple(Pending(outcome.record, key) for key in once)
                 _keep(self._pending, outcome.ref, pending, self.window)
+
+
+@attrs.define(kw_only=True)
+class Turns:
+    """Counts how many leads of a batch each owner has got by a rule that lets them take turns.
+
+    Example:
+        >>> from leadconvert import Known, presets
+        >>> from leadconvert.twins import Turns
+        >>> Turns(rules=presets.bitrix24()).known(Known(load={"u-1": 3})).load
+        FrozenMap({'u-1': 3})
+    """
+
+    rules: ConversionRules
+    _load: Counter[str] = attrs.field(factory=Counter, init=False)
+
+    def known(self, known: Known) -> Known:
+        """Return what is *known*, with what each owner has got in the batch so far."""
+        return attrs.evolve(known, load=self._load + Counter(known.load or {}))
+
+    def count(self, lead: Lead, result: ConversionResult) -> None:
+        """Count *lead* for whoever was given what was made of it, once."""
+        given = set[str]()
+        for outcome in result.outcomes:
+            kind = self.rules.kind(outcome.ref.kind)
+            if kind is None or outcome.action != "created":
+                continue
+            rule = rule_for(self.rules.owners, lead, self.rules.lead, kind)
+            if rule is not None and rule.to is Ownership.ROTATED:
+                given.add(str(kind.read(outcome.record, kind.owner)))
+        self._load.update(given)
 
 
 def _keep(remembered: OrderedDict[K, V], key: K, value: V, window: int) -> None:

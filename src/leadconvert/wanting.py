@@ -8,15 +8,15 @@ from leadconvert.carrying import Carrying, mapped
 from leadconvert.fields import Kind
 from leadconvert.limits import Made
 from leadconvert.matching import MatchKey
-from leadconvert.records import Lead
+from leadconvert.records import Lead, Record
 from leadconvert.rights import rights_on_lead
 from leadconvert.rules import ConversionRules
 from leadconvert.settling import bound_ids
-from leadconvert.targets import Carry, Find, Link, Merge, Target, Wanted, targets_of
+from leadconvert.targets import Carry, Find, Known, Link, Merge, Target, Wanted, targets_of
 from leadconvert.values import Ref, ids_in
 
 
-__all__ = ["asked_for", "wanted"]
+__all__ = ["asked_for", "match_keys", "wanted"]
 
 
 def asked_for(
@@ -46,12 +46,33 @@ def asked_for(
     return (*targets, *along) if rules.matching.enrich and chosen else targets
 
 
+def match_keys(record: Record, *, rules: ConversionRules) -> tuple[MatchKey, ...]:
+    """Return the keys by which *record*, a lead or any other, matches: normalised, none is empty.
+
+    What is on the rules' list of exceptions is no key.
+
+    Raises:
+        TypeError: the rules have no kind of such records.
+
+    Example:
+        >>> from leadconvert import Channel, Lead, match_keys, presets
+        >>> lead = Lead(id="L-7", stage="NEW", emails=[Channel(" Ada@Example.com ")])
+        >>> [(key.type, key.value) for key in match_keys(lead, rules=presets.bitrix24())]
+        [('email', 'ada@example.com')]
+    """
+    kind = rules.kind_of(record)
+    if kind is None:
+        raise TypeError(f"the rules have no kind of a {type(record).__name__}")
+    return tuple(sorted(rules.matching.keys(kind, record)))
+
+
 def wanted(
     lead: Lead,
     into: Iterable[str | Target],
     *,
     rules: ConversionRules,
     carry: Carry | None = None,
+    known: Known | None = None,
 ) -> Wanted:
     """Return what to find out before `plan`: whatever record the targets may point at, and rights.
 
@@ -59,7 +80,8 @@ def wanted(
     sensitive fields are among them: what may be filled in decides what is asked next.
 
     *matches* lists for each kind the keys that a record which exists may have in common with the
-    lead: load whoever has one of them.
+    lead: load whoever has one of them. Who matches is not known before that: ask again with what
+    was found as *known*, and *related* lists whose open records count then as well.
 
     Raises:
         TypeError: *into* is one text or one target.
@@ -73,7 +95,7 @@ def wanted(
     carrying = Carrying(lead=lead, rules=rules, carry=carry or {})
     carrying.read()
     targets = asked_for(lead, into, rules)
-    refs, sought = list[Ref](), set[tuple[str, MatchKey]]()
+    refs, sought, matched = list[Ref](), set[tuple[str, MatchKey]](), list[Ref]()
     for target in targets:
         kind = rules.kind(target.kind)
         if kind is None:
@@ -83,7 +105,9 @@ def wanted(
         if isinstance(target, Find):
             bound = bound_ids(lead, rules.lead, kind)
             refs += (Ref(kind.id, id_) for id_ in bound)
-            sought |= set() if bound else _sought(rules, kind, lead)
+            if not bound:
+                sought |= _sought(rules, kind, lead)
+                matched += _matched(rules, kind, lead, known or Known())
         for name, field in kind.references.items():
             mapping = mapped(rules, target.kind).get(name)
             mapping = carrying.mappings.get((target.kind, name), mapping)
@@ -92,7 +116,7 @@ def wanted(
                 read = (rules.lead.read(lead, source) for source in mapping.sources)
                 values += [mapping.constant, *read]
             refs += (Ref(str(field.to), id_) for value in values for id_ in ids_in(value))
-    clients = list(dict.fromkeys(refs))
+    clients = list(dict.fromkeys([*refs, *matched]))
     limited = {one.kind for one in rules.limits if one.made is Made.NO_OPEN}
     related = [
         (kind.id, name, ref)
@@ -127,8 +151,14 @@ def _sought(rules: ConversionRules, kind: Kind, lead: Lead) -> set[tuple[str, Ma
         for by in rule.by
         for sort in by
     }
-    keys = rules.matching.keys(rules.lead, lead)
-    return {(kind.id, key) for key in keys if key.type in sorts}
+    return {(kind.id, key) for key in match_keys(lead, rules=rules) if key.type in sorts}
+
+
+def _matched(rules: ConversionRules, kind: Kind, lead: Lead, known: Known) -> Iterator[Ref]:
+    """Yield who of those that are known matches the lead."""
+    same = [record for record in known.records if rules.kind_of(record) is kind]
+    _, matches = rules.matching.matches(rules.matching.keys(rules.lead, lead), kind, same)
+    return (Ref(kind.id, match.record.id) for match in matches)
 
 
 def _rights_on_fields(kind: Kind) -> Iterator[AccessRequest]:
