@@ -17,8 +17,10 @@ ROOT = Path(leadconvert.__file__).parent
 #: Each imports only from those before it.
 ORDER = (
     "values",
+    "products",
     "wording",
     "errors",
+    "past",
     "records",
     "fields",
     "pipelines",
@@ -29,6 +31,7 @@ ORDER = (
     "matching",
     "merging",
     "limits",
+    "traces",
     "targets",
     "conditions",
     "owning",

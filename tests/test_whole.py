@@ -37,9 +37,10 @@ from leadconvert import (
     arrive,
     presets,
 )
+from leadconvert.closing import so_far
 from leadconvert.changes import bind, plain
 from leadconvert.records import changed
-from leadconvert.whole import Whole, history
+from leadconvert.whole import Whole
 
 
 AT: Final = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)
@@ -390,4 +391,4 @@ class TestHistory:
     )
     def test_what_has_happened(self, record: Record, expected: object) -> None:
         """The length of the history, or the revision where none is kept."""
-        assert expected == history(record)
+        assert expected == so_far(record)

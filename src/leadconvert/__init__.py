@@ -17,7 +17,17 @@ from leadconvert.access import (
 from leadconvert.acting import RuleRefused
 from leadconvert.arrivals import arrive, convert_unfinished
 from leadconvert.automation import Automation, AutomationRule, WithoutLeads
-from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Receipt, Update
+from leadconvert.changes import (
+    Attach,
+    Change,
+    ChangeSet,
+    Delete,
+    Detach,
+    Event,
+    Insert,
+    Receipt,
+    Update,
+)
 from leadconvert.choosing import Choices
 from leadconvert.conditions import AllOf, AnyOf, Comparison, Condition, Not, Where
 from leadconvert.conversion import (
@@ -45,24 +55,17 @@ from leadconvert.merging import Conflict, Merger
 from leadconvert.moves import MovePlan, advance, plan_move
 from leadconvert.organisation import Member, Organisation, Unit
 from leadconvert.owning import OwnerRule, Ownership
+from leadconvert.past import Conversion, StageChange, Undoing, Undone
 from leadconvert.pipelines import Pipeline, Required, Stage, StageRole
 from leadconvert.planning import plan
 from leadconvert.plans import Draft, FormField, Plan, Question, Shown
 from leadconvert.policy import Combine, Policy, Role
-from leadconvert.records import (
-    Company,
-    Contact,
-    Conversion,
-    Deal,
-    GenericRecord,
-    Lead,
-    Record,
-    StageChange,
-)
+from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
 from leadconvert.results import ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
 from leadconvert.targets import Create, Find, Known, Link, Merge, Pending, Request, Target, Wanted
+from leadconvert.traces import Trace, TraceStep
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
 from leadconvert.wanting import match_keys, wanted
 from leadconvert.whole import MoveResult
@@ -99,6 +102,8 @@ __all__ = [
     "CreateField",
     "Deal",
     "Decision",
+    "Delete",
+    "Detach",
     "Draft",
     "Event",
     "Exceptions",
@@ -161,7 +166,11 @@ __all__ = [
     "Target",
     "TargetOutcome",
     "Then",
+    "Trace",
+    "TraceStep",
     "Transform",
+    "Undoing",
+    "Undone",
     "Unit",
     "Update",
     "Wanted",

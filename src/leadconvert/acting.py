@@ -108,7 +108,7 @@ class Chain:
         """Whether there is anything left to act on: a closed lead is nobody's business."""
         stage = self.rules.lead_pipeline.stage(self.lead.stage)
         succeeded = stage is not None and stage.role is StageRole.SUCCESS
-        return not succeeded and not any(made.closing for made in self.lead.conversions)
+        return not succeeded and not any(made.closes for made in self.lead.conversions)
 
     def _applies(self, rule: AutomationRule) -> bool:
         acted = {made.rule for made in self.lead.conversions}

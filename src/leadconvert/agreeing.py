@@ -60,13 +60,13 @@ def disagreements(
         >>> [one.message for one, _ in disagreements(rules, {0: ref}, {ref: deal}, links)]
         ["the deal would have the company 'CO-9', but its contact has 'CO-1'"]
     """
-    will_be = {attrs.evolve(ref, provisional=False): one for ref, one in records.items()}
+    will_be = {ref.stored: one for ref, one in records.items()}
 
     def after(ref: Ref) -> Record | None:
         return will_be[ref] if ref in will_be else links.readable(ref)
 
     for index, ref in sorted(refs.items()):
-        own = attrs.evolve(ref, provisional=False)
+        own = ref.stored
         before = [*_clashes(rules, own, links.readable)]
         for clash in _clashes(rules, own, after):
             if clash not in before:

@@ -114,7 +114,7 @@ def convert_unfinished(
 
     def each() -> Iterator[Converted | Rejected]:
         for lead in leads:
-            if lead.stage in unfinished and not any(made.closing for made in lead.conversions):
+            if lead.stage in unfinished and not any(made.closes for made in lead.conversions):
                 chain = Chain(lead=lead, rules=rules, at=moment, known=known, authorizer=authorizer)
                 chain.without_leads(mode, actor)
                 for refused in chain.refused:

@@ -9,11 +9,24 @@ from datetime import datetime
 
 import attrs
 
-from leadconvert.records import Conversion
-from leadconvert.values import FrozenMap, Ref, aware, texts
+from leadconvert.past import Conversion
+from leadconvert.traces import Trace, TraceStep
+from leadconvert.values import FrozenMap, Ref, all_of, aware, texts
 
 
-__all__ = ["Attach", "Change", "ChangeSet", "Event", "Insert", "Receipt", "Update", "bind", "plain"]
+__all__ = [
+    "Attach",
+    "Change",
+    "ChangeSet",
+    "Delete",
+    "Detach",
+    "Event",
+    "Insert",
+    "Receipt",
+    "Update",
+    "bind",
+    "plain",
+]
 
 
 def _refs(values: Iterable[Ref]) -> tuple[Ref, ...]:
@@ -72,8 +85,39 @@ class Attach:
     refs: tuple[Ref, ...] = attrs.field(converter=_refs)
 
 
+@attrs.frozen
+class Detach:
+    """Take refs out of a field that is a set of them: what `Attach` added, and nothing else.
+
+    It needs no revision, and does nothing to a record that is gone.
+
+    Example:
+        >>> from leadconvert import Detach, Ref
+        >>> Detach(Ref("company", "CO-9"), "converted_from", [Ref("lead", "L-7")]).field
+        'converted_from'
+    """
+
+    ref: Ref
+    field: str
+    refs: tuple[Ref, ...] = attrs.field(converter=_refs)
+
+
+@attrs.frozen
+class Delete:
+    """Remove a record, if *revision* is still its current one.
+
+    Example:
+        >>> from leadconvert import Delete, Ref
+        >>> Delete(Ref("deal", "D-5"), "1").revision
+        '1'
+    """
+
+    ref: Ref
+    revision: str | None
+
+
 #: One step of a change set.
-Change = Insert | Update | Attach
+Change = Insert | Update | Attach | Detach | Delete
 
 
 @attrs.frozen(kw_only=True)
@@ -106,6 +150,10 @@ def _changes(values: Iterable[Change]) -> tuple[Change, ...]:
     return tuple(values)
 
 
+def _traces(values: Iterable[Trace]) -> tuple[Trace, ...]:
+    return all_of(values, Trace)
+
+
 def _events(values: Iterable[Event]) -> tuple[Event, ...]:
     return tuple(values)
 
@@ -129,6 +177,8 @@ class ChangeSet:
     #: The keys of the change sets that must be applied before, as they make what this refers to.
     after: tuple[str, ...] = attrs.field(default=(), converter=texts)
     events: tuple[Event, ...] = attrs.field(default=(), converter=_events)
+    #: What taking the conversions back needs: to be kept with their ids, apart from the lead.
+    traces: tuple[Trace, ...] = attrs.field(default=(), converter=_traces)
 
 
 def _ids(values: Iterable[tuple[Ref, Ref]]) -> tuple[tuple[Ref, Ref], ...]:
@@ -173,10 +223,26 @@ def bind(value: object, stored: Mapping[Ref, Ref]) -> object:
         case Mapping():
             return FrozenMap({name: bind(item, stored) for name, item in value.items()})
         case Conversion():
-            targets = [stored.get(target, target) for target in value.targets]
-            return attrs.evolve(value, targets=targets)
+            return attrs.evolve(
+                value,
+                targets=[stored.get(ref, ref) for ref in value.targets],
+                linked=[stored.get(ref, ref) for ref in value.linked],
+                merged=[stored.get(ref, ref) for ref in value.merged],
+            )
+        case Trace():
+            return attrs.evolve(value, steps=[_bound_step(step, stored) for step in value.steps])
         case _:
             return value
+
+
+def _bound_step(step: TraceStep, stored: Mapping[Ref, Ref]) -> TraceStep:
+    return attrs.evolve(
+        step,
+        ref=stored.get(step.ref, step.ref),
+        before={name: bind(value, stored) for name, value in step.before.items()},
+        written={name: bind(value, stored) for name, value in step.written.items()},
+        attached=[(field, stored.get(ref, ref)) for field, ref in step.attached],
+    )
 
 
 def plain(value: object) -> object:

@@ -10,9 +10,10 @@ from leadconvert.access import Actor
 from leadconvert.automation import AutomationRule
 from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Update
 from leadconvert.fields import Kind
+from leadconvert.past import Conversion, StageChange
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft
-from leadconvert.records import Conversion, Lead, Record, StageChange, changed
+from leadconvert.records import Lead, Record, changed, held
 from leadconvert.results import ConversionResult, Row, TargetOutcome
 from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled
@@ -20,7 +21,7 @@ from leadconvert.targets import Request
 from leadconvert.values import FrozenMap, Ref, ids_in, is_empty
 
 
-__all__ = ["Closing", "key_of", "referring"]
+__all__ = ["Closing", "key_of", "referring", "so_far"]
 
 
 @attrs.frozen(kw_only=True)
@@ -160,8 +161,26 @@ def key_of(request: Request, lead: Lead) -> str:
         >>> key_of(Request(lead_id="L-7", targets=(), key="k-1"), Lead(id="L-7", stage="NEW"))
         'k-1'
     """
-    history = len(lead.conversions) + len(lead.stage_history)
-    return request.key or f"{lead.id}/{history}/{request.fingerprint}"
+    return request.key or f"{lead.id}/{so_far(lead)}/{request.fingerprint}"
+
+
+def so_far(record: Record) -> int | str | None:
+    """Return what tells a decision on *record* from the same one taken again later.
+
+    It is how much has happened to it already, or its revision where it keeps no history.
+
+    Example:
+        >>> from leadconvert import Lead
+        >>> from leadconvert.closing import so_far
+        >>> so_far(Lead(id="L-7", stage="NEW"))
+        0
+    """
+    everything = held(record)
+    lists = [everything.get(name) for name in ("conversions", "stage_history")]
+    kept = [one for entries in lists if isinstance(entries, tuple) for one in entries]
+    undone = [one for one in kept if isinstance(one, Conversion) and not one.in_force]
+    keeps = any(isinstance(entries, tuple) for entries in lists)
+    return len(kept) + len(undone) if keeps else record.revision
 
 
 def referring(

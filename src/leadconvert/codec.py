@@ -8,6 +8,7 @@ told by a tag, an object of one key: ``{"$decimal": "5.00"}``, ``{"$date": "2027
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
@@ -21,6 +22,7 @@ from cattrs.cols import (
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from leadconvert import errors
+from leadconvert.changes import Attach, Change, Delete, Detach, Insert, Update
 from leadconvert.errors import (
     ConversionError,
     DefinitionError,
@@ -28,6 +30,7 @@ from leadconvert.errors import (
     Problem,
 )
 from leadconvert.fields import PYTHON_TYPES, Field
+from leadconvert.past import Conversion, StageChange
 from leadconvert.reading import (
     COLLECTIONS,
     INEXACT,
@@ -44,7 +47,7 @@ from leadconvert.reading import (
     structured,
     told,
 )
-from leadconvert.records import Conversion, GenericRecord, Lead, Record, StageChange
+from leadconvert.records import GenericRecord, Lead, Record
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Create, Find, Link, Merge, Target
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref, aware
@@ -66,11 +69,19 @@ _VALUES: Final[Mapping[str, type]] = {
 _TAGS: Final[Mapping[type, str]] = {cls: tag for tag, cls in _VALUES.items()}
 
 #: What there is to ask for, by what it does.
-_TARGETS: Final[Mapping[str, type[Target]]] = {
+_TARGETS: Final[Mapping[str, type]] = {
     "find": Find,
     "create": Create,
     "link": Link,
     "merge": Merge,
+}
+#: What there is to do to a record.
+_CHANGES: Final[Mapping[str, type]] = {
+    "insert": Insert,
+    "update": Update,
+    "attach": Attach,
+    "detach": Detach,
+    "delete": Delete,
 }
 
 _ERRORS: Final[Mapping[str, type[LeadConvertError]]] = {
@@ -238,10 +249,9 @@ class Codec:
         converter.register_structure_hook_func(
             _is_record, lambda data, _: self._read_record(an_object(data))
         )
-        converter.register_unstructure_hook_func(_is_target, self._write_target)
-        converter.register_structure_hook_func(
-            _is_target, lambda data, _: self._read_target(an_object(data))
-        )
+        for is_one, among in ((_is_target, _TARGETS), (_is_change, _CHANGES)):
+            converter.register_unstructure_hook_func(is_one, partial(self._write_deed, among))
+            converter.register_structure_hook_func(is_one, partial(self._read_deed, among))
         converter.register_unstructure_hook_func(_is_error, self._write_error)
         converter.register_structure_hook_func(_is_error, self._read_error)
 
@@ -332,15 +342,18 @@ class Codec:
         fields = {key: item for key, item in data.items() if key not in own}
         return self._converter.structure(fields, cls)
 
-    def _write_target(self, target: Target) -> dict[str, object]:
-        named = (name for name, cls in _TARGETS.items() if type(target) is cls)
-        return {"do": next(named), **self._converter.unstructure(target)}
+    def _write_deed(self, among: Mapping[str, type], value: object) -> dict[str, object]:
+        """Write one of several classes, told apart by what it does."""
+        named = (name for name, cls in among.items() if type(value) is cls)
+        return {"do": next(named), **self._converter.unstructure(value)}
 
-    def _read_target(self, data: Mapping[str, object]) -> object:
-        cls = _TARGETS.get(str(data.get("do")))
+    def _read_deed(self, among: Mapping[str, type], data: object, _: object) -> object:
+        what = "target" if among is _TARGETS else "change"
+        parts = an_object(data)
+        cls = among.get(str(parts.get("do")))
         if cls is None:
-            raise ValueError(f"'do' of a target is one of {', '.join(_TARGETS)}")
-        fields = {key: item for key, item in data.items() if key != "do"}
+            raise ValueError(f"'do' of a {what} is one of {', '.join(among)}")
+        fields = {key: item for key, item in parts.items() if key != "do"}
         return self._converter.structure(fields, cls)
 
     def _write_error(self, error: ConversionError | DefinitionError) -> dict[str, object]:
@@ -446,6 +459,10 @@ def _is_record(cls: object) -> bool:
 
 def _is_target(cls: object) -> bool:
     return cls is Target
+
+
+def _is_change(cls: object) -> bool:
+    return cls == Change
 
 
 def _is_error(cls: object) -> bool:

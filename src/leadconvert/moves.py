@@ -11,6 +11,7 @@ import attrs
 
 from leadconvert.access import AccessRequest, Actor, Authorizer
 from leadconvert.acting import Chain, moved_event
+from leadconvert.closing import so_far
 from leadconvert.errors import Cause, Problem, refusal
 from leadconvert.fields import Kind
 from leadconvert.linking import Links, there
@@ -23,7 +24,7 @@ from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry, Known, Target, targets_of
 from leadconvert.values import FrozenMap, Ref, aware, digest
-from leadconvert.whole import MoveResult, Whole, history
+from leadconvert.whole import MoveResult, Whole
 
 
 __all__ = ["MovePlan", "advance", "plan_move"]
@@ -169,7 +170,7 @@ def plan_move(  # noqa: PLR0913 - as plan()
         whole = Whole(
             kind=kind,
             before=record,
-            key=key or f"{record.id}/{history(record)}/{fingerprint}",
+            key=key or f"{record.id}/{so_far(record)}/{fingerprint}",
             fingerprint=fingerprint,
         )
         moved = _moved(step, whole, rules, known, authorizer, moment, reason)
@@ -203,7 +204,7 @@ def _beside_the_point(
 ) -> Iterator[Problem]:
     """Yield what is wrong with a move that is no conversion, but for the move itself."""
     closed = (
-        [made for made in record.conversions if made.closing] if isinstance(record, Lead) else []
+        [made for made in record.conversions if made.closes] if isinstance(record, Lead) else []
     )
     if isinstance(record, Lead) and closed and record.stage != success:
         became = [str(target) for made in closed for target in made.targets]

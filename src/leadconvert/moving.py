@@ -11,9 +11,10 @@ from leadconvert.asking import form_field
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Kind, MisfitError
 from leadconvert.linking import Links
+from leadconvert.past import StageChange
 from leadconvert.pipelines import Pipeline, Stage, StageRole
 from leadconvert.plans import FormField
-from leadconvert.records import Record, StageChange, changed
+from leadconvert.records import Record, changed
 from leadconvert.rights import Sight
 from leadconvert.rules import ConversionRules
 from leadconvert.values import is_empty

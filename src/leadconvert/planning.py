@@ -240,7 +240,7 @@ class _Planner:
 
     def _keys_before(self) -> tuple[str, ...]:
         """Return the keys of the change sets that make or change what this one refers to."""
-        used = {attrs.evolve(one.ref, provisional=False) for one in self.settled.values()}
+        used = {one.ref.stored for one in self.settled.values()}
         pending = ((one.key, there(self.rules, [one.record])) for one in self._pending)
         return tuple(dict.fromkeys(key for key, refs in pending if not used.isdisjoint(refs)))
 
@@ -515,7 +515,7 @@ class _Planner:
     # -- do the targets agree ---------------------------------------------------------------------
 
     def do_they_agree(self, known: Mapping[Ref, Record]) -> None:
-        drafts = {attrs.evolve(one.ref, provisional=False): one for one in self.drafts}
+        drafts = {one.ref.stored: one for one in self.drafts}
         links = self._links(known)
 
         def sees(ref: Ref, field: str) -> bool:

@@ -13,12 +13,13 @@ from typing import Protocol, TypeVar, cast
 import attrs
 from attrs import validators
 
+from leadconvert.past import Conversion, StageChange
 from leadconvert.values import (
     Address,
     Channel,
     FrozenMap,
     Product,
-    Ref,
+    all_of,
     attributes,
     aware,
     money,
@@ -29,17 +30,13 @@ from leadconvert.values import (
 __all__ = [
     "Company",
     "Contact",
-    "Conversion",
     "Deal",
     "GenericRecord",
     "Lead",
     "Record",
-    "StageChange",
     "changed",
     "held",
 ]
-
-T = TypeVar("T")
 
 
 class Record(Protocol):
@@ -68,26 +65,12 @@ class Record(Protocol):
         ...
 
 
-def _all_of(values: Iterable[T], cls: type[T]) -> tuple[T, ...]:
-    if isinstance(values, str | cls):
-        raise TypeError(f"a list of {cls.__name__} is needed here: write [...] around it")
-    found = tuple(values)
-    for value in found:
-        if not isinstance(value, cls):
-            raise TypeError(f"a list of {cls.__name__} holds a {type(value).__name__}")
-    return found
-
-
 def _channels(values: Iterable[Channel]) -> tuple[Channel, ...]:
-    return _all_of(values, Channel)
+    return all_of(values, Channel)
 
 
 def _products(values: Iterable[Product]) -> tuple[Product, ...]:
-    return _all_of(values, Product)
-
-
-def _refs(values: Iterable[Ref]) -> tuple[Ref, ...]:
-    return _all_of(values, Ref)
+    return all_of(values, Product)
 
 
 def _day(self: object, attribute: "attrs.Attribute[date | None]", value: date | None) -> None:
@@ -127,61 +110,12 @@ def _told(self: object) -> str:
     return f"{type(self).__name__}({shown})"
 
 
-@attrs.frozen(kw_only=True)
-class StageChange:
-    """One step in the life of a record: from which stage to which, when, and by whom.
-
-    *at* is a moment with a time zone; *from_stage* is None for the first stage. *reason* is what
-    the actor said, *rule* the automation rule that acted, if one did.
-
-    Example:
-        >>> from datetime import UTC, datetime
-        >>> from leadconvert import StageChange
-        >>> StageChange(to_stage="WON", at=datetime(2027, 1, 31, tzinfo=UTC)).to_stage
-        'WON'
-    """
-
-    from_stage: str | None = attrs.field(default=None, validator=_maybe_text)
-    to_stage: str = attrs.field(validator=_text)
-    at: datetime = attrs.field(converter=aware)
-    actor_id: str | None = attrs.field(default=None, validator=_maybe_text)
-    reason: str | None = attrs.field(default=None, validator=_maybe_text)
-    rule: str | None = attrs.field(default=None, validator=_maybe_text)
-
-
-@attrs.frozen(kw_only=True)
-class Conversion:
-    """What a lead remembers of its conversion: who, when, into what, and by which rules.
-
-    *rules* is the digest of the rules that decided. A *closing* conversion put the lead into its
-    success stage. *rule* names the automation rule that acted, if one did.
-
-    Example:
-        >>> from datetime import UTC, datetime
-        >>> from leadconvert import Conversion, Ref
-        >>> made = Conversion(
-        ...     id="L-7.1", at=datetime(2027, 1, 31, tzinfo=UTC), actor_id="u-7",
-        ...     targets=[Ref("deal", "D-5")], rules="9f2c",
-        ... )
-        >>> made.closing
-        True
-    """
-
-    id: str = attrs.field(validator=_text)
-    at: datetime = attrs.field(converter=aware)
-    actor_id: str = attrs.field(validator=_text)
-    targets: tuple[Ref, ...] = attrs.field(converter=_refs)
-    rules: str = attrs.field(validator=_text)
-    closing: bool = True
-    rule: str | None = attrs.field(default=None, validator=_maybe_text)
-
-
 def _changes(values: Iterable[StageChange]) -> tuple[StageChange, ...]:
-    return _all_of(values, StageChange)
+    return all_of(values, StageChange)
 
 
 def _conversions(values: Iterable[Conversion]) -> tuple[Conversion, ...]:
-    return _all_of(values, Conversion)
+    return all_of(values, Conversion)
 
 
 @attrs.frozen(kw_only=True)

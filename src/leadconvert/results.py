@@ -6,8 +6,9 @@ from typing import NamedTuple, TypeVar, overload
 
 import attrs
 
-from leadconvert.changes import Attach, ChangeSet, Receipt, bind, plain
-from leadconvert.records import Company, Contact, Conversion, Deal, Lead, Record, changed, held
+from leadconvert.changes import Attach, ChangeSet, Insert, Receipt, Update, bind, plain
+from leadconvert.past import Conversion
+from leadconvert.records import Company, Contact, Deal, Lead, Record, changed, held
 from leadconvert.values import FrozenMap, Ref, ids_in
 
 
@@ -252,7 +253,12 @@ class ConversionResult:
         lead_ref = self.changes.changes[-1].ref
         stored_lead = ids.get(lead_ref, lead_ref)
         conversions = [
-            attrs.evolve(made, targets=[ids.get(target, target) for target in made.targets])
+            attrs.evolve(
+                made,
+                targets=[ids.get(ref, ref) for ref in made.targets],
+                linked=[ids.get(ref, ref) for ref in made.linked],
+                merged=[ids.get(ref, ref) for ref in made.merged],
+            )
             for made in self.lead.conversions
         ]
         lead = attrs.evolve(
@@ -269,9 +275,9 @@ class ConversionResult:
         records = {outcome.ref: outcome.record for outcome in self.outcomes}
         written: dict[Ref, Mapping[str, object]] = {}
         for change in self.changes.changes:
-            if not isinstance(change, Attach):
+            if isinstance(change, Insert | Update):
                 written[change.ref] = {**written.get(change.ref, {}), **change.values}
-            elif change.ref in records and change.refs:
+            elif isinstance(change, Attach) and change.ref in records and change.refs:
                 kind = change.refs[0].kind
                 held_ids = ids_in(held(records[change.ref]).get(change.field))
                 made = (Ref(kind, one, provisional=True) for one in held_ids)

@@ -102,7 +102,7 @@ class Settling:
         number = len(self.lead.conversions) + 1
         derived = f"{self.lead.id}.{number}.{kind.id}.{self._count[kind.id]}"
         ref = Ref(kind.id, id or derived, provisional=True)
-        there = self.links.readable(attrs.evolve(ref, provisional=False))
+        there = self.links.readable(ref.stored)
         if there is not None or ref in {one.ref for one in self.settled.values()}:
             self._refuse(Cause.INVALID_TARGET, "duplicate_id", index, kind, {"id": ref.id})
         self.settled[index] = Settled(ref=ref, action="create")

@@ -8,7 +8,8 @@ from attrs import validators
 from leadconvert.access import AccessRequest, Decision
 from leadconvert.matching import MatchKey
 from leadconvert.records import Record
-from leadconvert.values import FrozenMap, Ref, digest, texts
+from leadconvert.traces import Trace
+from leadconvert.values import FrozenMap, Ref, all_of, digest, texts
 
 
 __all__ = [
@@ -212,6 +213,14 @@ def _decisions(values: Iterable[Decision] | None) -> tuple[Decision, ...] | None
     return None if values is None else tuple(values)
 
 
+def _merged(values: Iterable[tuple[Ref, Ref]]) -> tuple[tuple[Ref, Ref], ...]:
+    return tuple((gone, survivor) for gone, survivor in values)
+
+
+def _traces(values: Iterable[Trace]) -> tuple[Trace, ...]:
+    return all_of(values, Trace)
+
+
 def _load(values: Mapping[str, int] | None) -> Mapping[str, int] | None:
     return None if values is None else FrozenMap(values)
 
@@ -224,8 +233,9 @@ class Known:
     decides: what they do not answer is denied, and stands in the plan's `required_access`. None
     means that the rules' policy decides. *eligible_owners* are the users who may own something now;
     None means everybody. *pending* are records that earlier change sets make, and no store has yet.
-    *load* says how many leads each owner has got, for those who take turns; None where nobody
-    counts.
+    *merged* pairs records that were merged away with the one that survived, *traces* are what
+    taking conversions back needs. *load* says how many leads each owner has got, for those who take
+    turns; None where nobody counts.
 
     Example:
         >>> from leadconvert import Company, Known
@@ -237,6 +247,8 @@ class Known:
     decisions: tuple[Decision, ...] | None = attrs.field(default=None, converter=_decisions)
     eligible_owners: frozenset[str] | None = attrs.field(default=None, converter=_owners)
     pending: tuple[Pending, ...] = attrs.field(default=(), converter=_pending)
+    merged: tuple[tuple[Ref, Ref], ...] = attrs.field(default=(), converter=_merged)
+    traces: tuple[Trace, ...] = attrs.field(default=(), converter=_traces)
     load: Mapping[str, int] | None = attrs.field(default=None, converter=_load)
 
 
@@ -247,6 +259,8 @@ class Wanted:
     *access* asks the rights on the lead, to read the records, and on sensitive fields: what a
     remote engine is to answer first. *matches* pairs kinds with keys: whoever has one of them may
     be meant. *related* names a kind, a field of it, and a record: load whoever refers to that.
+    *traces* are the ids of the conversions whose traces are needed. Of a record that was merged
+    away load the survivor, and say so in `Known.merged`.
 
     Example:
         >>> from leadconvert import Ref, Wanted
@@ -258,3 +272,4 @@ class Wanted:
     access: tuple[AccessRequest, ...] = ()
     matches: tuple[tuple[str, MatchKey], ...] = ()
     related: tuple[tuple[str, str, Ref], ...] = ()
+    traces: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar, cast, final
 
@@ -16,6 +16,7 @@ __all__ = [
     "FrozenMap",
     "Product",
     "Ref",
+    "all_of",
     "attributes",
     "aware",
     "canonical",
@@ -27,6 +28,7 @@ __all__ = [
     "texts",
 ]
 
+T = TypeVar("T")
 V_co = TypeVar("V_co", covariant=True)
 
 
@@ -103,6 +105,27 @@ def texts(values: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
+def all_of(values: Iterable[T], cls: type[T]) -> tuple[T, ...]:
+    """Return *values* as a tuple, refusing what is not of class *cls*.
+
+    Raises:
+        TypeError: *values* is a single one or a text, or holds something else.
+
+    Example:
+        >>> from leadconvert import Ref
+        >>> from leadconvert.values import all_of
+        >>> len(all_of([Ref("deal", "D-5")], Ref))
+        1
+    """
+    if isinstance(values, str | cls):
+        raise TypeError(f"a list of {cls.__name__} is needed here: write [...] around it")
+    found = tuple(values)
+    for value in found:
+        if not isinstance(value, cls):
+            raise TypeError(f"a list of {cls.__name__} holds a {type(value).__name__}")
+    return found
+
+
 def aware(moment: datetime) -> datetime:
     """Return *moment* unchanged if it says its time zone.
 
@@ -161,6 +184,11 @@ class Ref:
     kind: str = attrs.field(validator=validators.instance_of(str))
     id: str = attrs.field(validator=validators.instance_of(str))
     provisional: bool = False
+
+    @property
+    def stored(self) -> "Ref":
+        """The same ref, as a store that keeps the id would confirm it."""
+        return Ref(self.kind, self.id) if self.provisional else self
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
@@ -337,6 +365,8 @@ def _shape(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 - one line 
             return ("moment", *_moment_shape(value))
         case date():
             return ("day", value.isoformat())
+        case timedelta():
+            return ("span", repr(value))
         case tuple() | list():
             return ("list", *map(_shape, value))
         case frozenset():

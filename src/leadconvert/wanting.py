@@ -7,7 +7,7 @@ from leadconvert.access import AccessRequest, Action
 from leadconvert.carrying import Carrying, mapped
 from leadconvert.fields import Kind
 from leadconvert.limits import Made
-from leadconvert.matching import MatchKey
+from leadconvert.matching import MatchKey, Then
 from leadconvert.records import Lead, Record
 from leadconvert.rights import rights_on_lead
 from leadconvert.rules import ConversionRules
@@ -155,10 +155,11 @@ def _sought(rules: ConversionRules, kind: Kind, lead: Lead) -> set[tuple[str, Ma
 
 
 def _matched(rules: ConversionRules, kind: Kind, lead: Lead, known: Known) -> Iterator[Ref]:
-    """Yield who of those that are known matches the lead."""
+    """Yield who of those that are known matches the lead, unless a new one is made all the same."""
     same = [record for record in known.records if rules.kind_of(record) is kind]
-    _, matches = rules.matching.matches(rules.matching.keys(rules.lead, lead), kind, same)
-    return (Ref(kind.id, match.record.id) for match in matches)
+    then, matches = rules.matching.matches(rules.matching.keys(rules.lead, lead), kind, same)
+    if then is not Then.NONE:
+        yield from (Ref(kind.id, match.record.id) for match in matches)
 
 
 def _rights_on_fields(kind: Kind) -> Iterator[AccessRequest]:

@@ -14,7 +14,7 @@ from leadconvert.results import ConversionResult
 from leadconvert.values import Ref, is_empty
 
 
-__all__ = ["MoveResult", "Whole", "history"]
+__all__ = ["MoveResult", "Whole"]
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -175,7 +175,8 @@ class Whole:
         for change in (one for made in conversions for one in made.changes.changes):
             if change.ref == own:
                 continue
-            key = (type(change), change.ref)
+            field = change.field if isinstance(change, Attach) else None
+            key = (type(change), change.ref, field)
             first = found.get(key)
             if isinstance(change, Update) and isinstance(first, Update):
                 values = {**first.values, **change.values}
@@ -204,25 +205,9 @@ def _bound_change(change: Change, made: Mapping[Ref, Ref]) -> Change:
     """Return *change* with the refs of what is made here in place of those of what is there."""
     if isinstance(change, Attach):
         return attrs.evolve(change, refs=[made.get(ref, ref) for ref in change.refs])
+    assert isinstance(change, Insert | Update)  # noqa: S101 - a conversion takes nothing away
     return attrs.evolve(change, values=_bound(change.values, made))
 
 
 def _bound(values: Mapping[str, object], made: Mapping[Ref, Ref]) -> dict[str, object]:
     return {name: bind(value, made) for name, value in values.items()}
-
-
-def history(record: Record) -> int | str | None:
-    """Return what tells a move of *record* from the same move done again later.
-
-    It is how much has happened to it already, or its revision where it keeps no history.
-
-    Example:
-        >>> from leadconvert import Lead
-        >>> from leadconvert.whole import history
-        >>> history(Lead(id="L-7", stage="NEW"))
-        0
-    """
-    everything = held(record)
-    lists = [everything.get(name) for name in ("conversions", "stage_history")]
-    kept = [len(one) for one in lists if isinstance(one, tuple)]
-    return sum(kept) if kept else record.revision
