@@ -133,7 +133,7 @@ class TestOrder:
 
     def test_each_on_what_the_last_one_left(self) -> None:
         """Each conversion has its own number, and the lead remembers them all."""
-        result = moved("offer", rule("a", ["deal"]), rule("b", ["deal"]))
+        result = moved("offer", rule("a", ["deal"]), rule("b", [Create("deal")]))
 
         assert ["L-7.1", "L-7.2"] == [one.conversion.id for one in result.conversions]
         assert ["L-7.1.deal.1", "L-7.2.deal.1"] == [one.deal.id for one in result.conversions]

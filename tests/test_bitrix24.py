@@ -520,7 +520,8 @@ class TestMap:
         """A lead field reaches exactly the same field of the kinds in the table, unchanged."""
         result = into_all(with_field(name, value))
         rows = [row for row in result.explain() if row.field == name]
-        assert {(f"{kind} 1.{name}", "carried") for kind in kinds} == {
+        summed = {("deal 1.amount", "carried")} if name == "products" else set()
+        assert {(f"{kind} 1.{name}", "carried") for kind in kinds} | summed == {
             (row.target, row.outcome) for row in rows
         }
         rules = presets.bitrix24()

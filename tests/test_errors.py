@@ -18,6 +18,7 @@ from leadconvert import (
     Automation,
     AutomationRule,
     Channel,
+    ChildRule,
     Company,
     Contact,
     Conversion,
@@ -898,6 +899,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "bad_match_rule": (
         lambda: refused(lambda: rules(matching=Matching([MatchRule("contact", [])]))),
         "match rule for contact: a match rule cannot be: it names no keys (correct it)",
+    ),
+    "bad_child_rule": (
+        lambda: refused(lambda: rules(children=[ChildRule(Kind("note"))])),
+        "child rule for note: a child rule cannot be: no field points at a lead (correct it)",
     ),
     "bad_conflict": (
         lambda: refused(lambda: rules(mappings=[FieldMapping("title", "deal", conflict="append")])),

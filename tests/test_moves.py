@@ -834,7 +834,9 @@ class TestConverted:
         lead = attrs.evolve(NEW, conversions=[attrs.evolve(MADE, closing=False)])
 
         assert "offer" == moved(lead, "offer").lead.stage
-        assert "L-7.2" == moved(lead, "done", into=["deal"]).conversion.conversion.id
+        before = Known(records=[Deal(id="D-5", title="Engine", stage="open")])
+        closed = moved(lead, "done", into=["deal"], known=before).conversion
+        assert ("L-7.2", "D-5") == (closed.conversion.id, closed.deal.id)
 
 
 class TestEnteringSuccess:

@@ -28,6 +28,7 @@ from leadconvert.changes import (
     Receipt,
     Update,
 )
+from leadconvert.children import ChildRule, Travel
 from leadconvert.choosing import Choices
 from leadconvert.conditions import AllOf, AnyOf, Comparison, Condition, Not, Where
 from leadconvert.conversion import (
@@ -39,6 +40,8 @@ from leadconvert.conversion import (
     convert_many,
 )
 from leadconvert.fields import Field, FieldType, Kind, Option
+from leadconvert.following import Fate, Followed, Whereabouts, follow
+from leadconvert.happenings import Happened, Happening, history
 from leadconvert.limits import Limit, Made
 from leadconvert.mapping import FieldMapping, Transform
 from leadconvert.matching import (
@@ -61,10 +64,21 @@ from leadconvert.planning import plan
 from leadconvert.plans import Draft, FormField, Plan, Question, Shown
 from leadconvert.policy import Combine, Policy, Role
 from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
-from leadconvert.results import ConversionResult, Outcome, Row, TargetOutcome
+from leadconvert.results import ChildOutcome, ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
-from leadconvert.targets import Create, Find, Known, Link, Merge, Pending, Request, Target, Wanted
+from leadconvert.targets import (
+    Create,
+    Find,
+    Known,
+    Link,
+    Merge,
+    Mode,
+    Pending,
+    Request,
+    Target,
+    Wanted,
+)
 from leadconvert.traces import Trace, TraceStep
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
 from leadconvert.wanting import match_keys, wanted
@@ -87,6 +101,8 @@ __all__ = [
     "ChangeSet",
     "Changed",
     "Channel",
+    "ChildOutcome",
+    "ChildRule",
     "Choices",
     "Combine",
     "Company",
@@ -107,14 +123,18 @@ __all__ = [
     "Draft",
     "Event",
     "Exceptions",
+    "Fate",
     "Field",
     "FieldMapping",
     "FieldType",
     "Find",
+    "Followed",
     "FormField",
     "FrozenMap",
     "GenericRecord",
     "Grant",
+    "Happened",
+    "Happening",
     "Inquiry",
     "Insert",
     "Kind",
@@ -130,6 +150,7 @@ __all__ = [
     "Member",
     "Merge",
     "Merger",
+    "Mode",
     "MovePlan",
     "MoveResult",
     "Normalizer",
@@ -169,12 +190,14 @@ __all__ = [
     "Trace",
     "TraceStep",
     "Transform",
+    "Travel",
     "Undoing",
     "Undone",
     "Unit",
     "Update",
     "Wanted",
     "Where",
+    "Whereabouts",
     "WithoutLeads",
     "advance",
     "arrive",
@@ -184,6 +207,8 @@ __all__ = [
     "convert_many",
     "convert_unfinished",
     "errors",
+    "follow",
+    "history",
     "inquire",
     "match_keys",
     "plan",

@@ -19,7 +19,7 @@ from leadconvert.records import Lead, changed
 from leadconvert.results import ConversionResult
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Known, Target, targets_of
+from leadconvert.targets import Known, Pending, Target, targets_of
 from leadconvert.values import Ref
 
 
@@ -173,14 +173,18 @@ class Chain:
                 params={"id": one.ref.id},
             )
             for one in result.outcomes
-            if one.ref.provisional and one.ref in made
+            if one.action == "created" and one.ref in made
         ]
 
     def _remember(self, result: ConversionResult) -> None:
-        """Let later rules find the records that exist as this conversion leaves them."""
-        merged = {one.ref: one.record for one in result.outcomes if not one.ref.provisional}
-        records = there(self.rules, self.known.records) | merged
-        self.known = attrs.evolve(self.known, records=records.values())
+        """Let later rules find the records as this conversion makes or leaves them."""
+        changed_ = {one.ref: one.record for one in result.outcomes if not one.ref.provisional}
+        records = there(self.rules, self.known.records) | changed_
+        made = [one.record for one in result.outcomes if one.ref.provisional]
+        pending = (Pending(record, result.changes.key) for record in made)
+        self.known = attrs.evolve(
+            self.known, records=records.values(), pending=[*self.known.pending, *pending]
+        )
 
     def _refuse(self, rule: AutomationRule, problems: Iterable[Problem]) -> None:
         error = refusal(self.lead.id, problems, self.rules.lead.id)

@@ -25,6 +25,7 @@ __all__ = [
     "Receipt",
     "Update",
     "bind",
+    "bound",
     "plain",
 ]
 
@@ -230,9 +231,23 @@ def bind(value: object, stored: Mapping[Ref, Ref]) -> object:
                 merged=[stored.get(ref, ref) for ref in value.merged],
             )
         case Trace():
-            return attrs.evolve(value, steps=[_bound_step(step, stored) for step in value.steps])
+            return bound(value, stored)
         case _:
             return value
+
+
+def bound(trace: Trace, stored: Mapping[Ref, Ref]) -> Trace:
+    """Return *trace* with every ref replaced by the one it is *stored* under.
+
+    Example:
+        >>> from leadconvert import Ref, Trace, TraceStep
+        >>> from leadconvert.changes import bound
+        >>> made, five = Ref("deal", "x", provisional=True), Ref("deal", "5")
+        >>> trace = Trace(id="L-7.1", steps=[TraceStep(ref=made, action="created")])
+        >>> str(bound(trace, {made: five}).steps[0].ref)
+        'deal 5'
+    """
+    return attrs.evolve(trace, steps=[_bound_step(step, stored) for step in trace.steps])
 
 
 def _bound_step(step: TraceStep, stored: Mapping[Ref, Ref]) -> TraceStep:

@@ -1,8 +1,9 @@
 """What a decision without problems changes: the lead that remembers it, and a store's to-do."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from typing import Final
 
 import attrs
 
@@ -17,11 +18,18 @@ from leadconvert.records import Lead, Record, changed, held
 from leadconvert.results import ConversionResult, Row, TargetOutcome
 from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled
-from leadconvert.targets import Request
+from leadconvert.targets import Mode, Request
+from leadconvert.traces import Trace, TraceStep, marked
+from leadconvert.travelling import Travelled
 from leadconvert.values import FrozenMap, Ref, ids_in, is_empty
 
 
 __all__ = ["Closing", "key_of", "referring", "so_far"]
+
+#: What became of a target, by what was to be done with it.
+_DONE: Final = {"create": "created", "link": "linked", "merge": "merged"}
+#: What only grows.
+_HISTORY: Final = frozenset({"conversions", "stage_history"})
 
 
 @attrs.frozen(kw_only=True)
@@ -51,12 +59,15 @@ class Closing:
     actor: Actor
     at: datetime
     records: Mapping[Ref, Record]
-    drafts: Iterable[Draft]
+    drafts: Sequence[Draft]
     #: By ref, what each target came down to; a new record unless it says otherwise.
     settled: Mapping[Ref, Settled] = attrs.field(factory=dict)
     rows: tuple[Row, ...]
     request: Request
     values: Mapping[str, object] = attrs.field(factory=FrozenMap)
+    #: The lead before these were filled; as it is, unless given.
+    before: Lead = attrs.field(default=attrs.Factory(lambda self: self.lead, takes_self=True))
+    travelled: Travelled = attrs.field(factory=Travelled)
     #: The keys of the change sets that are to be applied before.
     after: tuple[str, ...] = ()
     reason: str | None = None
@@ -70,8 +81,12 @@ class Closing:
             at=self.at,
             actor_id=self.actor.id,
             targets=self.records,
+            linked=[draft.ref for draft in self.drafts if draft.action == "link"],
+            merged=[draft.ref for draft in self.drafts if draft.action == "merge"],
             rules=self.rules.digest,
             closing=self.request.closing,
+            supplement=self.request.mode is Mode.SUPPLEMENT,
+            reason=self.reason,
             rule=rule,
         )
         written: dict[str, object] = dict(self.values)
@@ -95,15 +110,17 @@ class Closing:
             conversion=conversion,
             changes=self._changes(conversion, written),
             rows=self.rows,
+            children=self.travelled.outcomes,
         )
 
     def _changes(self, conversion: Conversion, written: Mapping[str, object]) -> ChangeSet:
         lead, lead_ref = self.lead, Ref(self.rules.lead.id, self.lead.id)
         changes: list[Change] = [one for draft in self.drafts for one in self._steps(draft)]
+        changes += self.travelled.changes
         changes.append(Update(lead_ref, lead.revision, referring(self.rules.lead, written)))
-        names = {"create": "record.created", "link": "record.linked", "merge": "record.merged"}
         events = [
-            self._event(names[draft.action], draft.ref, {"lead": lead_ref}) for draft in self.drafts
+            self._event(f"record.{_DONE[draft.action]}", draft.ref, {"lead": lead_ref})
+            for draft in self.drafts
         ]
         facts: dict[str, object] = {"conversion": conversion.id, "targets": conversion.targets}
         if self.rule is not None:
@@ -115,6 +132,7 @@ class Closing:
             changes=changes,
             events=events,
             after=self.after,
+            traces=[Trace(id=conversion.id, steps=self._traced(changes, written))],
         )
 
     def _outcome(self, draft: Draft, record: Record) -> TargetOutcome:
@@ -144,6 +162,44 @@ class Closing:
         back = kind.converted_from
         if back is not None and self.lead.id not in ids_in(kind.read(settled.record, back)):
             yield Attach(draft.ref, back, [Ref(self.rules.lead.id, self.lead.id)])
+
+    def _traced(
+        self, changes: Iterable[Change], written: Mapping[str, object]
+    ) -> Iterator[TraceStep]:
+        """Yield what taking this conversion back needs to know, in the order it is written."""
+        attached = {
+            one.ref: [(one.field, ref) for ref in one.refs]
+            for one in changes
+            if isinstance(one, Attach)
+        }
+        lead_ref = Ref(self.rules.lead.id, self.lead.id)
+        for draft in self.drafts:
+            kind, settled = self._kind(draft), self.settled.get(draft.ref)
+            values = referring(kind, draft.values, self.records.keys())
+            if settled is None or settled.record is None:
+                attached[draft.ref] = [(str(kind.converted_from), lead_ref)]
+                values.pop(str(kind.converted_from), None)
+                before: Mapping[str, object] = {}
+            else:
+                old = {name: kind.read(settled.record, name) for name in draft.values}
+                before = referring(kind, old)
+            yield TraceStep(
+                ref=draft.ref,
+                action=_DONE[draft.action],
+                before=before,
+                written=marked(values),
+                attached=attached.get(draft.ref, ()),
+            )
+        yield from self.travelled.steps
+        filled = {name: one for name, one in written.items() if name not in _HISTORY}
+        kind = self.rules.lead
+        before = referring(kind, {name: kind.read(self.before, name) for name in filled})
+        yield TraceStep(
+            ref=lead_ref,
+            action="filled",
+            before=before,
+            written=marked(referring(kind, filled)),
+        )
 
     def _kind(self, draft: Draft) -> Kind:
         return next(kind for kind in self.rules.kinds if kind.id == draft.ref.kind)

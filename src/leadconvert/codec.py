@@ -334,7 +334,7 @@ class Codec:
 
     def _read_record(self, data: Mapping[str, object]) -> object:
         tag = data.get("$kind", data.get("kind"))
-        kinds = {kind.id: kind for kind in (self.rules.lead, *self.rules.kinds)}
+        kinds = {kind.id: kind for kind in self.rules.every_kind}
         if not isinstance(tag, str) or tag not in kinds:
             raise ValueError(f"a record needs its kind, one of {', '.join(kinds)}")
         cls = kinds[tag].cls or GenericRecord

@@ -14,7 +14,7 @@ from leadconvert.planning import plan
 from leadconvert.records import Lead
 from leadconvert.results import ConversionResult
 from leadconvert.rules import ConversionRules
-from leadconvert.targets import Carry, Known, Target, targets_of
+from leadconvert.targets import Carry, Known, Mode, Target, targets_of
 from leadconvert.twins import Turns, Twins
 
 
@@ -38,6 +38,7 @@ def convert(  # noqa: PLR0913 - as plan()
     values: Mapping[str, object] | None = None,
     closing: bool = True,
     reason: str | None = None,
+    mode: str = Mode.CONVERT,
 ) -> ConversionResult:
     """Decide the conversion of *lead*, or refuse it; change nothing. It is ``plan(...).result()``.
 
@@ -73,6 +74,7 @@ def convert(  # noqa: PLR0913 - as plan()
         values=values,
         closing=closing,
         reason=reason,
+        mode=mode,
     ).result()
 
 
@@ -235,6 +237,7 @@ def can_convert(  # noqa: PLR0913 - as plan()
     known: Known | None = None,
     authorizer: Authorizer | None = None,
     closing: bool = True,
+    mode: str = Mode.CONVERT,
 ) -> Choices:
     """Return what *actor* may convert *lead* into, or the reasons why it is nothing.
 
@@ -257,6 +260,7 @@ def can_convert(  # noqa: PLR0913 - as plan()
         known=known,
         authorizer=authorizer,
         closing=closing,
+        mode=mode,
     )
     assert looked.choices is not None  # noqa: S101 - a plan without targets has them
     return looked.choices

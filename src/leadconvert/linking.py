@@ -109,8 +109,8 @@ class Links:
 
     def _kind(self, ref: Ref) -> Kind:
         """Return the kind of a record that is there, which is one of the rules'."""
-        rules = self.rights.rules
-        return next(kind for kind in (rules.lead, *rules.kinds) if kind.id == ref.kind)
+        every = self.rights.rules.every_kind
+        return next(kind for kind in every if kind.id == ref.kind)
 
 
 def there(rules: ConversionRules, records: Iterable[Record]) -> dict[Ref, Record]:

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from leadconvert.errors import DefinitionError, Problem, mistake
+from leadconvert.products import total
 from leadconvert.values import Channel, FrozenMap, freeze, is_empty, texts
 
 
@@ -42,6 +43,7 @@ TRANSFORMS: Final[Mapping[str, Transform]] = {
     "join": _join,
     "lower": _lower,
     "strip": _strip,
+    "total": total,
     "upper": _upper,
 }
 

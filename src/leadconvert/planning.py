@@ -4,7 +4,7 @@ Who may, is the lead ready, what is there already, what each target gets, what i
 changes. This file is the specification of a conversion; whatever else converts must agree with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +18,7 @@ from leadconvert.automation import AutomationRule
 from leadconvert.carrying import Carrying, mapped, question_about
 from leadconvert.choosing import Choices, choose
 from leadconvert.closing import Closing, key_of
+from leadconvert.earlier import Earlier
 from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
 from leadconvert.filling import Filler
@@ -27,11 +28,12 @@ from leadconvert.moving import Step
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft, FormField, Plan, Question
 from leadconvert.records import Lead, Record, changed
-from leadconvert.results import ConversionResult, Row
+from leadconvert.results import ConversionResult, Outcome, Row
 from leadconvert.rights import Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled, Settling
-from leadconvert.targets import Carry, Known, Pending, Request, Target
+from leadconvert.targets import Carry, Known, Mode, Pending, Request, Target
+from leadconvert.travelling import Travelled, Travelling
 from leadconvert.values import FrozenMap, Ref, aware, ids_in, is_empty
 from leadconvert.wanting import asked_for
 
@@ -59,6 +61,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     closing: bool = True,
     reason: str | None = None,
     rule: AutomationRule | None = None,
+    mode: str = Mode.CONVERT,
 ) -> Plan:
     """Decide what converting *lead* would do, and change nothing.
 
@@ -79,15 +82,18 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         key: what makes a retry harmless; derived from the lead, the length of its history and the
             request unless given.
         values: fields of the lead itself that are filled on the way; what maps them finds them.
-        closing: False leaves the lead open, in the stage where it stands.
+        closing: False leaves the lead open, in the stage where it stands, if the rules are
+            `staged`; what it is converted into later goes with what was made now.
         reason: why, in the actor's words; the lead's history keeps it.
         rule: the automation rule on whose behalf this is decided.
+        mode: ``"supplement"`` makes more of a lead that is converted already, such as another deal
+            with the clients of the first, and leaves it where it stands.
         authorizer: who decides about access instead of the rules' policy: an engine of your own, or
             a policy over an organisation.
 
     Raises:
         TypeError: the signature is misused: *into* is one text, *rules* a preset not called.
-        ValueError: *at* is naive.
+        ValueError: *at* is naive, or there is no such *mode*.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -122,9 +128,10 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         key=key,
         rights=Rights.of(actor, rules, known.decisions, authorizer),
         values=FrozenMap(values or {}),
-        closing=closing,
+        closing=closing and mode == Mode.CONVERT,
         reason=reason,
         rule=rule,
+        mode=Mode(mode),
     )
     return planner.plan()
 
@@ -144,6 +151,7 @@ class _Planner:
     closing: bool
     reason: str | None
     rule: AutomationRule | None
+    mode: Mode
 
     problems: list[Problem] = attrs.field(factory=list, init=False)
     withheld: list[Problem] = attrs.field(factory=list, init=False)
@@ -157,13 +165,15 @@ class _Planner:
     choices: Choices | None = attrs.field(default=None, init=False)
     filled: dict[str, object] = attrs.field(factory=dict, init=False)
     kinds: dict[str, Kind] = attrs.field(init=False)
+    #: The lead as it was handed over, with nothing filled on the way.
+    before: Lead = attrs.field(init=False)
 
     @kinds.default
     def _kinds_by_id(self) -> dict[str, Kind]:
         return {kind.id: kind for kind in self.rules.kinds}
 
     def plan(self) -> Plan:
-        asked_about = self.lead
+        self.before = self.lead
         self.who_may_convert()
         known = self.what_is_there_already()
         self.is_the_lead_ready(known)
@@ -178,9 +188,10 @@ class _Planner:
         self.do_they_agree(known)
         self.problems += already_open(self.rules, self.settled, self.records, self._links(known))
         self.what_reaches_nothing()
+        travelled = self.what_comes_along()
         told = self.what_the_actor_may_know()
         return Plan(
-            lead=asked_about,
+            lead=self.before,
             request=self.request,
             problems=told,
             withheld=tuple(self.withheld),
@@ -191,7 +202,8 @@ class _Planner:
             required_access=self.rights.open_questions,
             unseen=self.rights.sight(self.rules.lead).hidden,
             choices=self.choices,
-            conversion=None if told else self.what_changes(),
+            children=travelled.outcomes,
+            conversion=None if told else self.what_changes(travelled),
         )
 
     @property
@@ -202,10 +214,11 @@ class _Planner:
             carry=self.carry,
             values=self.values,
             closing=self.closing,
+            mode=self.mode,
             key=self.key,
         )
 
-    def what_changes(self) -> ConversionResult:
+    def what_changes(self, travelled: Travelled) -> ConversionResult:
         return Closing(
             lead=self.lead,
             rules=self.rules,
@@ -218,9 +231,15 @@ class _Planner:
             request=self.request,
             after=self._keys_before(),
             values=self.filled,
+            before=self.before,
+            travelled=travelled,
             reason=self.reason,
             rule=self.rule,
         ).result()
+
+    @property
+    def earlier(self) -> Earlier:
+        return Earlier(lead=self.lead, rules=self.rules, known=self.known, mode=self.mode)
 
     @property
     def assigning(self) -> Assigning:
@@ -303,14 +322,18 @@ class _Planner:
         pipeline, kind = self.rules.lead_pipeline, self.rules.lead
         success = pipeline.in_role(StageRole.SUCCESS)[0].id
         facts: dict[str, object] = {"stage": self.lead.stage}
-        closed = [made for made in self.lead.conversions if made.closing]
-        if closed:
+        closed = [made for made in self.lead.conversions if made.closes]
+        if self.mode is Mode.SUPPLEMENT and not closed and self.lead.stage != success:
+            self._problem(Cause.STAGE, "not_converted", kind=kind.id)
+        elif not (self.closing or self.rules.staged or self.mode is Mode.SUPPLEMENT):
+            self._problem(Cause.STAGE, "not_staged", kind=kind.id)
+        elif closed and self.mode is Mode.CONVERT:
             became = [str(target) for made in closed for target in made.targets]
             # in the wrong stage or not, it is never converted twice
             code = "converted" if self.lead.stage == success else "stage_disagrees"
             facts |= {"became": became, "success": success}
             self._problem(Cause.ALREADY_CONVERTED, code, kind=kind.id, params=facts)
-        elif self.lead.stage == success:
+        elif self.lead.stage == success and self.mode is Mode.CONVERT:
             self._problem(Cause.ALREADY_CONVERTED, "in_success_stage", kind=kind.id, params=facts)
         else:
             step = Step(
@@ -344,6 +367,7 @@ class _Planner:
             rules=self.rules,
             targets=self.targets,
             links=Links(rights=self.rights, there=known),
+            earlier=self.earlier,
             pending=there(self.rules, [one.record for one in self._pending]).keys(),
         )
         settling.settle()
@@ -407,8 +431,9 @@ class _Planner:
         settled = self.settled[index]
         mappings = mapped(self.rules, kind.id) | own
         assigned = self.assigning.mapping(kind) if settled.action == "create" else {}
+        lead = self.earlier.left(kind, mappings, known, self.drafts)
         filler = Filler(
-            lead=self.lead,
+            lead=lead,
             lead_kind=self.rules.lead,
             kind=kind,
             index=index,
@@ -438,6 +463,7 @@ class _Planner:
         wrong += self.assigning.problems(kind, filler.values, index)
         self._tell(filler, wrong)
         self.rows += filler.rows
+        self.rows += self._taken(filler, lead)
         self.rows += self.assigning.rows(
             filler.name, [mappings[one] for one in assigned if one in mappings]
         )
@@ -471,8 +497,20 @@ class _Planner:
         facts = {"actor": self.actor.id}
         self._problem(cause, "hidden", target=target, kind=kind, params=facts)
 
+    def _taken(self, filler: Filler, left: Lead) -> Iterator[Row]:
+        """Yield the product lines of the lead that others took, so that this target gets none."""
+        kind = self.rules.lead
+        for target, mapping in filler.mappings.items():
+            for name in mapping.sources:
+                if is_empty(kind.read(left, name)) and not is_empty(kind.read(self.lead, name)):
+                    where = f"{filler.name}.{target}"
+                    yield Row(name, where, Outcome.TAKEN, str(mapping), None)
+
     def _made(self) -> dict[str, tuple[str, ...]]:
-        made: dict[str, tuple[str, ...]] = {}
+        """Return by kind what this conversion makes, or else what earlier ones made."""
+        chosen = {ref.kind for ref in self.refs.values()}
+        before = {kind: self.earlier.became(kind) for kind in self.rules.order}
+        made = {kind: ids for kind, ids in before.items() if ids and kind not in chosen}
         for _, ref in sorted(self.refs.items()):
             made[ref.kind] = (*made.get(ref.kind, ()), ref.id)
         return made
@@ -543,6 +581,22 @@ class _Planner:
                 self.questions.append(
                     question_about(str(row.field), self.lead, self.rules, chosen, self.rights.sight)
                 )
+
+    # -- what comes along -------------------------------------------------------------------------
+
+    def what_comes_along(self) -> Travelled:
+        """Decide on activities, files and whatever else hangs on the lead."""
+        if any(one.cause is Cause.LEAD_ACCESS for one in self.problems):
+            return Travelled()  # whoever is denied on the lead learns only that
+        return Travelling(
+            lead=self.lead,
+            rules=self.rules,
+            rights=self.rights,
+            records=self.known.records,
+            targets=[draft.ref for draft in self.drafts],
+            number=len(self.lead.conversions) + 1,
+            closes=self.closing and (self.rule is None or self.rule.close_activities),
+        ).travel()
 
 
 def _place(one: Problem | FormField) -> int:

@@ -9,7 +9,7 @@ from leadconvert.choosing import Choices
 from leadconvert.errors import Cause, Problem, refusal
 from leadconvert.fields import FieldType, Option
 from leadconvert.records import Lead
-from leadconvert.results import ConversionResult, Row, dropped
+from leadconvert.results import ChildOutcome, ConversionResult, Row, dropped
 from leadconvert.targets import Request
 from leadconvert.values import FrozenMap, Ref
 
@@ -140,6 +140,7 @@ class Shown:
     form: tuple[FormField, ...] = ()
     questions: tuple[Question, ...] = ()
     rows: tuple[Row, ...] = ()
+    children: tuple[ChildOutcome, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -202,6 +203,8 @@ class Plan:
     unseen: frozenset[str] = frozenset()
     #: What is open to the actor, where no targets were asked for.
     choices: Choices | None = None
+    #: What becomes of what hangs on the lead.
+    children: tuple[ChildOutcome, ...] = ()
     #: The result, if there are no problems; `result()` returns it or raises.
     conversion: ConversionResult | None = None
 
@@ -247,6 +250,7 @@ class Plan:
         """
         if any(problem.cause is Cause.LEAD_ACCESS for problem in self.problems):
             return Shown(lead_id=self.lead.id, problems=self.problems)
+        denied = {draft.ref for draft in self.targets if draft.denied}
         hidden = self.unseen.union(*(draft.unseen for draft in self.targets))
         return Shown(
             lead_id=self.lead.id,
@@ -258,6 +262,11 @@ class Plan:
                 row._replace(mapping=_shown_mapping(row.mapping, hidden))
                 for row in self.rows
                 if row.field not in self.unseen and all(one.shows(row) for one in self.targets)
+            ),
+            children=tuple(
+                one
+                for one in self.children
+                if one.reason != "denied" and denied.isdisjoint(one.targets)
             ),
         )
 

@@ -12,7 +12,7 @@ from leadconvert.records import Company, Contact, Deal, Lead, Record, changed, h
 from leadconvert.values import FrozenMap, Ref, ids_in
 
 
-__all__ = ["ConversionResult", "Outcome", "Row", "TargetOutcome", "dropped"]
+__all__ = ["ChildOutcome", "ConversionResult", "Outcome", "Row", "TargetOutcome", "dropped"]
 
 R = TypeVar("R", bound=Record)
 
@@ -22,9 +22,9 @@ class Outcome(StrEnum):
 
     Of a lead's field: `carried`, `already_there` in a record that exists, `unmerged` where that
     record kept its own, `overridden` by a supplied value or a record made here,
-    `not_needed` as a fallback, `left_behind` by a mapping that says so, `dropped`, or `refused`
-    where its value is a problem. Of a target's field: `supplied`, `constant`, `default` or
-    `linked`.
+    `not_needed` as a fallback, `taken` by an earlier record (product lines), `left_behind` by a
+    mapping that says so, `dropped`, or `refused` where its value is a problem. Of a target's field:
+    `supplied`, `constant`, `default` or `linked`.
 
     Example:
         >>> from leadconvert import Outcome
@@ -37,6 +37,7 @@ class Outcome(StrEnum):
     UNMERGED = "unmerged"
     OVERRIDDEN = "overridden"
     NOT_NEEDED = "not_needed"
+    TAKEN = "taken"
     LEFT_BEHIND = "left_behind"
     DROPPED = "dropped"
     REFUSED = "refused"
@@ -88,6 +89,30 @@ class TargetOutcome:
         object.__setattr__(self, "before", FrozenMap(self.before))
 
 
+@attrs.frozen(kw_only=True)
+class ChildOutcome:
+    """What became of one child: whether it travelled, where it belongs by now, and if not, why.
+
+    *action* is `moved`, `copied`, `shared` or `left`, the first of these where there are several.
+    *targets* are the records that the child, or a copy of it, travelled to; *copies* the refs of
+    the copies. *closed* says that it was open, and was closed with the lead. What was left has a
+    *reason*: `by_rule`, `no_target` of the kinds the rule names, `denied` to the actor, or
+    `no_rule` for its kind.
+
+    Example:
+        >>> from leadconvert import ChildOutcome, Ref
+        >>> ChildOutcome(ref=Ref("task", "T-1"), action="left", reason="by_rule").closed
+        False
+    """
+
+    ref: Ref
+    action: str
+    targets: tuple[Ref, ...] = ()
+    copies: tuple[Ref, ...] = ()
+    closed: bool = False
+    reason: str | None = None
+
+
 @attrs.frozen(kw_only=True, repr=False)
 class ConversionResult:
     """A conversion, decided whole: the lead and its targets as they will be, and the changes.
@@ -110,6 +135,8 @@ class ConversionResult:
     conversion: Conversion
     changes: ChangeSet
     rows: tuple[Row, ...]
+    #: What became of what hangs on the lead.
+    children: tuple[ChildOutcome, ...] = ()
 
     @property
     def records(self) -> tuple[Record, ...]:

@@ -238,6 +238,7 @@ def resume(  # noqa: PLR0913 - as plan()
         authorizer=authorizer,
         values=request.values,
         closing=request.closing,
+        mode=request.mode,
         reason=reason,
     )
     return Resumed(

@@ -1,6 +1,7 @@
 """ConversionRules: everything that decides a conversion, as one value, checked when it is built."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from enum import Enum
 from typing import Final
 
@@ -8,6 +9,7 @@ import attrs
 
 from leadconvert.access import ANY
 from leadconvert.automation import Automation, automation_mistakes
+from leadconvert.children import ChildRule, child_mistakes
 from leadconvert.errors import (
     DefinitionError,
     Problem,
@@ -97,6 +99,10 @@ def _owner_rules(values: Iterable[OwnerRule]) -> tuple[OwnerRule, ...]:
     return tuple(values)
 
 
+def _children(values: Iterable[ChildRule]) -> tuple[ChildRule, ...]:
+    return tuple(values)
+
+
 def _limits(values: Iterable[Limit]) -> tuple[Limit, ...]:
     return tuple(values)
 
@@ -110,11 +116,12 @@ class ConversionRules:
     """The kinds, pipelines, mappings, policy and transforms of a CRM; attrs.evolve changes them.
 
     *lead* is the kind of the leads, *kinds* are those one may convert into. *matching* finds the
-    records that exist already; *owners* says whose a new record is, *limits* how many there may
-    be; *automation* acts when leads arrive and move. *transforms* and
-    *mergers* are your own functions by name: what turns a value, beside ``first``, ``join``,
-    ``lower``, ``strip`` and ``upper``, and what merges two of them, beside those of `Conflict`.
-    They must be pure and stand in a module, so that rules can be pickled.
+    records that exist already; *owners* says whose a new record is, *limits* how many there may be;
+    *children* says how activities, files and whatever else hangs on a lead travels along;
+    *automation* acts when leads arrive and move. *transforms* and *mergers* are your own functions
+    by name: what turns a value, beside ``first``, ``join``, ``lower``, ``strip``, ``total`` (of
+    product lines) and ``upper``, and what merges two of them, beside those of `Conflict`. They must
+    be pure and stand in a module, so that rules can be pickled.
 
     Raises:
         leadconvert.errors.DefinitionError: the parts contradict each other (all mistakes at once).
@@ -142,6 +149,13 @@ class ConversionRules:
     )
     matching: Matching = attrs.field(
         factory=Matching, validator=attrs.validators.instance_of(Matching)
+    )
+    children: tuple[ChildRule, ...] = attrs.field(default=(), converter=_children)
+    #: Whether a lead may be converted in parts, staying open in between.
+    staged: bool = True
+    #: How long after a conversion it can be taken back; None for ever.
+    undo_within: timedelta | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(timedelta))
     )
     owners: tuple[OwnerRule, ...] = attrs.field(default=(), converter=_owner_rules)
     limits: tuple[Limit, ...] = attrs.field(default=(), converter=_limits)
@@ -192,9 +206,15 @@ class ConversionRules:
             'deal'
         """
         if isinstance(record, GenericRecord):
-            found = self._kinds_by_id.get(record.kind)
+            every = {kind.id: kind for kind in self.every_kind}
+            found = every.get(record.kind)
             return found if found is not None and found.cls is None else None
-        return next((kind for kind in (self.lead, *self.kinds) if kind.cls is type(record)), None)
+        return next((kind for kind in self.every_kind if kind.cls is type(record)), None)
+
+    @property
+    def every_kind(self) -> tuple[Kind, ...]:
+        """The kind of the leads, those one may convert into, and those of children."""
+        return (self.lead, *self.kinds, *(rule.kind for rule in self.children))
 
     def mappings_into(self, kind: str) -> tuple[FieldMapping, ...]:
         """Return the mappings into records of *kind*, in their order.
@@ -228,7 +248,7 @@ class ConversionRules:
         Example:
             >>> from leadconvert import presets
             >>> sorted(presets.bitrix24().transforms_by_name())
-            ['first', 'join', 'lower', 'strip', 'upper']
+            ['first', 'join', 'lower', 'strip', 'total', 'upper']
         """
         return {**TRANSFORMS, **dict(self.transforms)}
 
@@ -315,9 +335,9 @@ def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
     for mapping in rules.mappings:
         yield from _mapping_mistakes(rules, mapping)
     yield from _clashes(rules.mappings)
-    kinds = (rules.lead, *rules.kinds)
-    yield from grant_mistakes(rules.policy, kinds, rules.pipelines, rules.lead.id)
+    yield from grant_mistakes(rules.policy, rules.every_kind, rules.pipelines, rules.lead.id)
     yield from match_mistakes(rules.matching, rules.lead, rules.kinds)
+    yield from child_mistakes(rules.children, rules.lead, rules.kinds)
     yield from owner_mistakes(rules.owners, rules.lead, rules.kinds)
     yield from limit_mistakes(rules.limits, rules.kinds)
     own = [pipeline for pipeline in rules.pipelines if pipeline.kind == rules.lead.id]
@@ -449,6 +469,9 @@ def _mapping_mistakes(rules: ConversionRules, mapping: FieldMapping) -> Iterator
 
 def _automation_mistakes(rules: ConversionRules, automation: Automation) -> Iterator[Problem]:
     for rule in automation.rules:
+        if rule.into and not (rule.closing or rules.staged):
+            why = "leaves the lead open, which the rules do not allow"
+            yield mistake("bad_rule", f"automation rule {rule.id}", why=why)
         for target in rule.into:
             kind, place = rules.kind(target.kind), f"automation rule {rule.id}"
             for name, value in () if kind is None else sorted(target.values.items()):

@@ -1,4 +1,4 @@
-"""Which record each target means: chosen, else the one the lead is bound to, matched, or new."""
+"""Which record each target means: chosen, else one the lead belongs to, matched, or new."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 import attrs
 
 from leadconvert.access import Action
+from leadconvert.earlier import Earlier
 from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Kind
 from leadconvert.limits import Made
@@ -15,10 +16,10 @@ from leadconvert.matching import Match, Then
 from leadconvert.records import Lead, Record
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Create, Link, Merge, Target
-from leadconvert.values import Ref, ids_in
+from leadconvert.values import Ref
 
 
-__all__ = ["Settled", "Settling", "bound_ids"]
+__all__ = ["Settled", "Settling"]
 
 
 @attrs.frozen(kw_only=True)
@@ -42,14 +43,15 @@ class Settling:
     """Settles the targets of one lead; afterwards *settled* holds each by its index.
 
     Example:
-        >>> from leadconvert import Actor, Find, Lead, Policy, presets
+        >>> from leadconvert import Actor, Find, Known, Lead, Policy, presets
         >>> from leadconvert.rights import Rights
         >>> from leadconvert.settling import Settling
-        >>> rules, ada = presets.bitrix24(), Actor("u-7")
-        >>> rights = Rights(actor=ada, authorizer=Policy.allow_all(), rules=rules)
+        >>> rules, lead = presets.bitrix24(), Lead(id="L-7", stage="NEW")
+        >>> rights = Rights(actor=Actor("u-7"), authorizer=Policy.allow_all(), rules=rules)
         >>> settling = Settling(
-        ...     lead=Lead(id="L-7", stage="NEW"), rules=rules, targets=(Find("deal"),),
+        ...     lead=lead, rules=rules, targets=(Find("deal"),),
         ...     links=Links(rights=rights, there={}),
+        ...     earlier=Earlier(lead=lead, rules=rules, known=Known()),
         ... )
         >>> settling.settle()
         >>> settling.settled[0].ref.id
@@ -60,6 +62,7 @@ class Settling:
     rules: ConversionRules
     targets: tuple[Target, ...]
     links: Links
+    earlier: Earlier
     #: The records that exist in no store yet, as other change sets make them.
     pending: AbstractSet[Ref] = frozenset()
     settled: dict[int, Settled] = attrs.field(factory=dict, init=False)
@@ -108,8 +111,8 @@ class Settling:
         self.settled[index] = Settled(ref=ref, action="create")
 
     def _find(self, index: int, kind: Kind) -> None:
-        """Settle a target by whom the lead is bound to, or by who matches it."""
-        if bound := bound_ids(self.lead, self.rules.lead, kind):
+        """Settle a target by whom the lead belongs to, or by who matches it."""
+        if bound := self.earlier.meant(kind):
             record = self.links.readable(Ref(kind.id, bound[0]))
             if record is None:
                 self._refuse(
@@ -177,20 +180,6 @@ class Settling:
         self.problems.append(
             Problem(cause=cause, code=code, target=index, kind=named, params=params)
         )
-
-
-def bound_ids(lead: Lead, lead_kind: Kind, kind: Kind) -> tuple[str, ...]:
-    """Return the ids of the records of *kind* that the lead is bound to, the primary one first.
-
-    Example:
-        >>> from leadconvert import Lead
-        >>> from leadconvert.fields import CONTACT, LEAD
-        >>> from leadconvert.settling import bound_ids
-        >>> bound_ids(Lead(id="L-7", stage="NEW", contact_ids=["C-3", "C-4"]), LEAD, CONTACT)
-        ('C-3', 'C-4')
-    """
-    fields = (name for name, field in lead_kind.references.items() if field.to == kind.id)
-    return tuple(one for name in fields for one in ids_in(lead_kind.read(lead, name)))
 
 
 def _told(matches: tuple[Match, ...]) -> Iterator[dict[str, object]]:

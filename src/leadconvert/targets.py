@@ -1,6 +1,7 @@
 """What is asked for: the targets of a conversion, and what only a store can know."""
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 
 import attrs
 from attrs import validators
@@ -19,15 +20,30 @@ __all__ = [
     "Known",
     "Link",
     "Merge",
+    "Mode",
     "Pending",
     "Request",
     "Target",
     "Wanted",
+    "survivor",
     "targets_of",
 ]
 
 #: Where a filled custom field of the lead goes: by lead field, by kind, the target field.
 Carry = Mapping[str, Mapping[str, str]]
+
+
+class Mode(StrEnum):
+    """Whether a lead is converted, or more is made of one that is converted already.
+
+    Example:
+        >>> from leadconvert import Mode
+        >>> Mode("supplement") is Mode.SUPPLEMENT
+        True
+    """
+
+    CONVERT = "convert"
+    SUPPLEMENT = "supplement"
 
 
 @attrs.frozen
@@ -161,6 +177,7 @@ class Request:
     carry: Carry = attrs.field(factory=FrozenMap)
     values: Mapping[str, object] = attrs.field(factory=FrozenMap, repr=False)
     closing: bool = True
+    mode: Mode = attrs.field(default=Mode.CONVERT, converter=Mode)
     key: str | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -180,7 +197,7 @@ class Request:
             (type(target).__name__, attrs.astuple(target, recurse=False)) for target in targets
         ]
         given = (self.carry, self.values, self.closing)
-        return digest(("convert", self.lead_id, asked, *given))
+        return digest((self.mode.value, self.lead_id, asked, *given))
 
 
 def _records(values: Iterable[Record]) -> tuple[Record, ...]:
@@ -250,6 +267,29 @@ class Known:
     merged: tuple[tuple[Ref, Ref], ...] = attrs.field(default=(), converter=_merged)
     traces: tuple[Trace, ...] = attrs.field(default=(), converter=_traces)
     load: Mapping[str, int] | None = attrs.field(default=None, converter=_load)
+
+
+def survivor(ref: Ref, merged: Iterable[tuple[Ref, Ref]]) -> Ref:
+    """Return what *ref* is by now: the last it was *merged* into, or itself if it never was.
+
+    *merged* is `Known.merged`. It may go through several merges. Pairs that run in a circle name no
+    survivor, so *ref* stays itself.
+
+    Example:
+        >>> from leadconvert import Ref
+        >>> from leadconvert.targets import survivor
+        >>> one, two, three = (Ref("contact", id) for id in ("C-1", "C-2", "C-3"))
+        >>> survivor(one, [(two, three), (one, two)]).id
+        'C-3'
+    """
+    into = {gone: kept for gone, kept in merged if gone != kept}
+    last, passed = ref, {ref}
+    while last in into:
+        last = into[last]
+        if last in passed:
+            return ref
+        passed.add(last)
+    return last
 
 
 @attrs.frozen(kw_only=True)

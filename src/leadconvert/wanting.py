@@ -5,14 +5,15 @@ from itertools import chain
 
 from leadconvert.access import AccessRequest, Action
 from leadconvert.carrying import Carrying, mapped
+from leadconvert.children import pointers
+from leadconvert.earlier import Earlier, bound_ids
 from leadconvert.fields import Kind
 from leadconvert.limits import Made
 from leadconvert.matching import MatchKey, Then
 from leadconvert.records import Lead, Record
 from leadconvert.rights import rights_on_lead
 from leadconvert.rules import ConversionRules
-from leadconvert.settling import bound_ids
-from leadconvert.targets import Carry, Find, Known, Link, Merge, Target, Wanted, targets_of
+from leadconvert.targets import Carry, Find, Known, Link, Merge, Mode, Target, Wanted, targets_of
 from leadconvert.values import Ref, ids_in
 
 
@@ -66,13 +67,14 @@ def match_keys(record: Record, *, rules: ConversionRules) -> tuple[MatchKey, ...
     return tuple(sorted(rules.matching.keys(kind, record)))
 
 
-def wanted(
+def wanted(  # noqa: PLR0913 - as plan()
     lead: Lead,
     into: Iterable[str | Target],
     *,
     rules: ConversionRules,
     carry: Carry | None = None,
     known: Known | None = None,
+    mode: str = Mode.CONVERT,
 ) -> Wanted:
     """Return what to find out before `plan`: whatever record the targets may point at, and rights.
 
@@ -82,6 +84,9 @@ def wanted(
     *matches* lists for each kind the keys that a record which exists may have in common with the
     lead: load whoever has one of them. Who matches is not known before that: ask again with what
     was found as *known*, and *related* lists whose open records count then as well.
+
+    What earlier conversions made of the lead is among the records, and so, in *related*, is what
+    hangs on it and travels along by a `ChildRule`.
 
     Raises:
         TypeError: *into* is one text or one target.
@@ -95,6 +100,7 @@ def wanted(
     carrying = Carrying(lead=lead, rules=rules, carry=carry or {})
     carrying.read()
     targets = asked_for(lead, into, rules)
+    earlier = Earlier(lead=lead, rules=rules, known=known or Known(), mode=Mode(mode))
     refs, sought, matched = list[Ref](), set[tuple[str, MatchKey]](), list[Ref]()
     for target in targets:
         kind = rules.kind(target.kind)
@@ -103,9 +109,9 @@ def wanted(
         if isinstance(target, Link | Merge):
             refs.append(Ref(kind.id, target.id))
         if isinstance(target, Find):
-            bound = bound_ids(lead, rules.lead, kind)
-            refs += (Ref(kind.id, id_) for id_ in bound)
-            if not bound:
+            meant = earlier.meant(kind)
+            refs += (Ref(kind.id, id_) for id_ in meant)
+            if not meant:
                 sought |= _sought(rules, kind, lead)
                 matched += _matched(rules, kind, lead, known or Known())
         for name, field in kind.references.items():
@@ -116,6 +122,8 @@ def wanted(
                 read = (rules.lead.read(lead, source) for source in mapping.sources)
                 values += [mapping.constant, *read]
             refs += (Ref(str(field.to), id_) for value in values for id_ in ids_in(value))
+    if targets:
+        refs += (Ref(kind, id_) for kind in rules.order for id_ in earlier.became(kind))
     clients = list(dict.fromkeys([*refs, *matched]))
     limited = {one.kind for one in rules.limits if one.made is Made.NO_OPEN}
     related = [
@@ -126,6 +134,11 @@ def wanted(
         for ref in clients
         if ref.kind == field.to
     ]
+    related += (
+        (rule.kind.id, name, Ref(rules.lead.id, lead.id))
+        for rule in rules.children
+        for name in pointers(rule.kind, rules.lead.id)
+    )
     own, refs = Ref(rules.lead.id, lead.id), list(dict.fromkeys(refs))
     reading = [
         AccessRequest(action=Action.READ, kind=ref.kind, id=ref.id) for ref in refs if ref != own

@@ -1,16 +1,27 @@
 """What a move or an arrival gives back: all that happened to one record, as one change set."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
 from leadconvert.acting import Chain, RuleRefused
-from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Receipt, Update, bind
+from leadconvert.changes import (
+    Attach,
+    Change,
+    ChangeSet,
+    Event,
+    Insert,
+    Receipt,
+    Update,
+    bind,
+    bound,
+)
 from leadconvert.closing import referring
 from leadconvert.fields import Kind
 from leadconvert.records import Lead, Record, changed, held
 from leadconvert.results import ConversionResult
+from leadconvert.traces import Trace
 from leadconvert.values import Ref, is_empty
 
 
@@ -130,6 +141,7 @@ class Whole:
             changes=changes,
             events=events,
             after=_keys_before(made),
+            traces=_traces(made),
         )
         return MoveResult(
             record=after,
@@ -160,6 +172,7 @@ class Whole:
             changes=changes,
             events=[created, *events],
             after=_keys_before(chain.conversions),
+            traces=[bound(one, made) for one in _traces(chain.conversions)],
         )
         return MoveResult(
             record=chain.lead,
@@ -197,8 +210,14 @@ class Whole:
         return referring(self.kind, differing)
 
 
-def _keys_before(conversions: Iterable[ConversionResult]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(key for made in conversions for key in made.changes.after))
+def _keys_before(conversions: Sequence[ConversionResult]) -> tuple[str, ...]:
+    own = {made.changes.key for made in conversions}
+    named = (key for made in conversions for key in made.changes.after if key not in own)
+    return tuple(dict.fromkeys(named))
+
+
+def _traces(conversions: Iterable[ConversionResult]) -> list[Trace]:
+    return [trace for made in conversions for trace in made.changes.traces]
 
 
 def _bound_change(change: Change, made: Mapping[Ref, Ref]) -> Change:

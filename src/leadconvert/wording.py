@@ -40,11 +40,19 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     # the lead
     "converted": (
         "the lead is converted already, into {became}",
-        "work with those records",
+        "work with those records, or make more of it with mode='supplement'",
     ),
     "in_success_stage": (
         "the lead stands in the success stage {stage!r}, so it counts as converted",
         "work with the records it became",
+    ),
+    "not_converted": (
+        "the lead is not converted yet, so there is nothing to add to",
+        "convert it, without mode='supplement'",
+    ),
+    "not_staged": (
+        "the rules convert a lead as a whole, so it cannot stay open",
+        "leave closing=False out",
     ),
     "in_failure_stage": (
         "the {kind} stands in the failure stage {stage!r}",
@@ -281,6 +289,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "bad_owner_rule": ("an owner rule cannot be: {why}", "correct or remove it"),
     "bad_limit": ("a limit cannot be: {why}", "correct or remove it"),
     "bad_match_rule": ("a match rule cannot be: {why}", "correct it"),
+    "bad_child_rule": ("a child rule cannot be: {why}", "correct it"),
     "bad_conflict": ("{name} cannot be merged by {rule!r}: {why}", "choose another rule"),
     "bad_condition": ("a condition on {name} cannot be: {why}", "correct it"),
     "bad_rule": ("the rule {why}", "correct or remove it"),
