@@ -691,6 +691,22 @@ class TestDuplicates:
         result = look(["contact"], stored).result()
         assert (stored.phones, stored.emails) == (result.contact.phones, result.contact.emails)
 
+    @pytest.mark.parametrize("blank", [None, "", " ", "\t\n", "\u00a0"])
+    def test_immune_to_clients_without_a_name(self, blank: str | None) -> None:
+        """Nobody is made whose name is blank, be it mapped or supplied: the name is asked for."""
+        named = {"company": "name", "contact": "last_name", "deal": "title"}
+        lead = attrs.evolve(
+            LEAD, first_name=blank, last_name=blank, company_name=blank, title=blank
+        )
+        p = look(named, lead=lead)
+        assert [("company", "name"), ("contact", "last_name"), ("deal", "title")] == sorted(
+            (one.kind, one.field) for one in p.problems
+        )
+        assert {"any_required", "required"} == {*refused(p)}
+        for kind, name in named.items():
+            values = {name: blank} | ({"first_name": blank} if kind == "contact" else {})
+            assert [name] == [one.field for one in look([Create(kind, values=values)]).problems]
+
     def test_immune_to_two_contacts_for_one_person(self) -> None:
         """One lead, asked twice for its contact, makes a problem of it and not a ghost."""
         assert ["two_on_one"] == refused(look(["contact", "contact", "deal"], STORED))

@@ -55,7 +55,7 @@ from leadconvert import (
     errors,
     plan,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD, FieldType
 from leadconvert.merging import CONFLICTS, Merged, Merger, merged, misfit
 from leadconvert.values import is_empty
 
@@ -546,6 +546,19 @@ class TestMerged:
                 is_newer=cell.lead_is_newer,
             )
             assert Merged(cell.value, cell.outcome) == found
+
+    @pytest.mark.parametrize("type_", list(FieldType))
+    def test_the_tables_are_whole(self, type_: FieldType) -> None:
+        """Every type of field has a table in which each emptiness stands, by each rule."""
+        columns, emptiness = set[str](), set[str]()
+        for sort in SORTS.values():
+            if sort.field.type is type_:
+                heads, *rows = (line.split("|") for line in sort.table.splitlines() if line.strip())
+                columns.add(" ".join(heads[1].split()))
+                emptiness |= {head.strip() for head, _ in rows}
+
+        assert {"fill keep take append longest newer older merger"} == columns
+        assert {"both empty", "record only", "lead only", "equal", "different"} <= emptiness
 
     def test_appended_once(self) -> None:
         """What a lead has twice is appended once, also to nothing."""

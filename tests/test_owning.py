@@ -1,8 +1,9 @@
-"""Whose a new record is: as mapped, the actor's, one person's, or spread evenly over several."""
+"""Whose a new record is: as mapped, the actor's, one person's, or several people's by turns."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from itertools import permutations
 
 import attrs
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from leadconvert import (
     Actor,
     AllOf,
+    Channel,
     Company,
     Contact,
+    ConversionResult,
     ConversionRules,
     Converted,
     Create,
@@ -24,6 +27,8 @@ from leadconvert import (
     Known,
     Lead,
     Link,
+    Matching,
+    MatchRule,
     Merge,
     Not,
     OwnerRule,
@@ -31,6 +36,7 @@ from leadconvert import (
     Pipeline,
     Plan,
     Policy,
+    Rejected,
     Role,
     Row,
     Stage,
@@ -44,7 +50,7 @@ from leadconvert import (
 )
 from leadconvert.errors import DefinitionError
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
-from leadconvert.owning import spread
+from leadconvert.owning import next_in_turn, rule_for, spread
 from leadconvert.testing import ids
 
 
@@ -326,6 +332,316 @@ class TestSpread:
         assert all(one.deal.owner_id == one.contact.owner_id for one in alone.values())
 
 
+class TestRuleFor:
+    RULES = (OwnerRule("contact", "actor"), OwnerRule("*", "mapped"), OwnerRule("deal", "actor"))
+
+    def test_the_first_that_holds(self) -> None:
+        """Of several rules the first that is about the record decides, and no other."""
+        assert self.RULES[0] is rule_for(self.RULES, NEW, LEAD, CONTACT)
+        assert self.RULES[1] is rule_for(self.RULES, NEW, LEAD, DEAL)
+
+    def test_none(self) -> None:
+        """Where no rule is about the record there is none."""
+        assert rule_for(self.RULES[:1], NEW, LEAD, DEAL) is None
+        assert rule_for([], NEW, LEAD, DEAL) is None
+
+
+class TestNextInTurn:
+    @pytest.mark.parametrize(
+        ("load", "among", "expected"),
+        [
+            ({}, ["u-2", "u-1"], "u-2"),
+            ({"u-2": 1}, ["u-2", "u-1"], "u-1"),
+            ({"u-2": 1, "u-1": 1}, ["u-2", "u-1"], "u-2"),
+            ({"u-2": 2, "u-1": 1}, ["u-2", "u-1"], "u-1"),
+            ({"u-2": 0, "u-1": 0}, ["u-2", "u-1"], "u-2"),
+            ({"u-9": 0}, ["u-2"], "u-2"),
+            ({"u-2": 7}, ["u-2"], "u-2"),
+            ({"u-2": 7}, [], None),
+        ],
+    )
+    def test_table(self, load: dict[str, int], among: list[str], expected: str | None) -> None:
+        """Who has the least is next, of several the first on the list; among nobody, nobody."""
+        assert expected == next_in_turn(load, among)
+
+
+def several(*ids: str, **more: object) -> list[Lead]:
+    """Leads with these ids, and all else the same."""
+    return [attrs.evolve(NEW, id=id_, **more) for id_ in ids]  # type: ignore[arg-type]  # as given
+
+
+def batch(
+    by: ConversionRules,
+    leads: Iterable[Lead],
+    *into: str | Target,
+    known: Known | None = None,
+) -> list[tuple[str, ConversionResult]]:
+    """By the leads' ids, what is made of those of a batch that are not refused."""
+    done = convert_batch(leads, into or ["deal"], rules=by, actor=ADA, at=AT, known=known)
+    return sorted((one.result.lead.id, one.result) for one in done if isinstance(one, Converted))
+
+
+def turns(
+    by: ConversionRules,
+    leads: Iterable[Lead],
+    *into: str | Target,
+    known: Known | None = None,
+) -> list[tuple[str, str | None]]:
+    """By the leads' ids, whose the deals are that a batch makes."""
+    return [(id_, made.deal.owner_id) for id_, made in batch(by, leads, *into, known=known)]
+
+
+class TestTurns:
+    TEAM = ("u-1", "u-2", "u-3")
+    BY = rules(OwnerRule("*", "rotated", among=TEAM))
+
+    def test_one_after_the_other(self) -> None:
+        """Owners follow each other in the order of the leads' ids, whatever that of the batch."""
+        for leads in permutations(several("L-1", "L-2", "L-3", "L-4")):
+            assert [("L-1", "u-1"), ("L-2", "u-2"), ("L-3", "u-3"), ("L-4", "u-1")] == turns(
+                self.BY, leads
+            )
+
+    def test_in_the_order_of_the_list(self) -> None:
+        """Who stands first on the list begins, whatever the names are."""
+        by = rules(OwnerRule("deal", "rotated", among=["u-3", "u-1", "u-2"]))
+
+        assert [("L-1", "u-3"), ("L-2", "u-1"), ("L-3", "u-2"), ("L-4", "u-3")] == turns(
+            by, several("L-1", "L-2", "L-3", "L-4")
+        )
+
+    def test_one_person(self) -> None:
+        """A list of one is that person's, as without turns."""
+        by = rules(OwnerRule("deal", "rotated", among=["u-1"]))
+
+        assert [("L-1", "u-1"), ("L-2", "u-1")] == turns(by, several("L-1", "L-2"))
+
+    def test_a_refused_lead_takes_no_turn(self) -> None:
+        """A lead that is refused is nobody's: the next one is for who would have had it."""
+        leads = [*several("L-1", "L-3", "L-4"), *several("L-2", stage="DONE")]
+
+        assert [("L-1", "u-1"), ("L-3", "u-2"), ("L-4", "u-3")] == turns(self.BY, leads)
+
+    def test_a_lead_takes_one_turn(self) -> None:
+        """Whoever gets a lead gets all that is made of it, and that is one turn."""
+        made = batch(self.BY, several("L-1", "L-2", "L-3"), "contact", "deal", "deal")
+
+        assert [["u-1"] * 3, ["u-2"] * 3, ["u-3"] * 3] == [
+            [getattr(one.record, "owner_id", None) for one in result.outcomes] for _, result in made
+        ]
+
+    def test_a_list_for_each_team(self) -> None:
+        """Each rule has turns of its own: who gets a lead of one team is not next in another."""
+        by = rules(
+            OwnerRule("*", "rotated", among=["u-1", "u-2"], when=Where("source", "equals", "WEB")),
+            OwnerRule("*", "rotated", among=["u-5", "u-6"]),
+        )
+        leads = [*several("L-1", "L-3", "L-4", source="WEB"), *several("L-2", "L-5", "L-6")]
+
+        assert [
+            ("L-1", "u-1"),
+            ("L-2", "u-5"),
+            ("L-3", "u-2"),
+            ("L-4", "u-1"),
+            ("L-5", "u-6"),
+            ("L-6", "u-5"),
+        ] == turns(by, leads)
+
+    def test_who_is_in_two_teams(self) -> None:
+        """Who is on two lists is counted over both, and has no more leads than the others."""
+        by = rules(
+            OwnerRule("*", "rotated", among=["u-1", "u-2"], when=Where("source", "equals", "WEB")),
+            OwnerRule("*", "rotated", among=["u-1", "u-3"]),
+        )
+        leads = [*several("L-1", "L-3", source="WEB"), *several("L-2", "L-4")]
+
+        assert [("L-1", "u-1"), ("L-2", "u-3"), ("L-3", "u-2"), ("L-4", "u-1")] == turns(by, leads)
+
+    def test_a_list_for_each_kind(self) -> None:
+        """A lead of which two people get something takes a turn of each."""
+        by = rules(
+            OwnerRule("contact", "rotated", among=["u-5", "u-6"]),
+            OwnerRule("deal", "rotated", among=self.TEAM),
+        )
+        made = batch(by, several("L-1", "L-2", "L-3"), "contact", "deal")
+
+        assert [("u-5", "u-1"), ("u-6", "u-2"), ("u-5", "u-3")] == [
+            (result.contact.owner_id, result.deal.owner_id) for _, result in made
+        ]
+
+    @pytest.mark.parametrize("other", [OwnerRule("contact", "mapped"), None])
+    def test_what_is_given_by_no_turn(self, other: OwnerRule | None) -> None:
+        """What the mappings give somebody is not counted as their turn."""
+        by = rules(*([other] if other else []), OwnerRule("deal", "rotated", among=self.TEAM))
+        leads = several("L-1", "L-2", "L-3", "L-4", owner_id="u-1")
+        made = batch(by, leads, "contact", "deal")
+
+        assert [("u-1", "u-1"), ("u-1", "u-2"), ("u-1", "u-3"), ("u-1", "u-1")] == [
+            (result.contact.owner_id, result.deal.owner_id) for _, result in made
+        ]
+
+    def test_beside_what_nobody_owns(self) -> None:
+        """A record of a kind without owners is made along, and takes no turn."""
+        text = Create("note", values={"text": "x"})
+
+        assert [("L-1", "u-1"), ("L-2", "u-2")] == turns(
+            self.BY, several("L-1", "L-2"), text, "deal"
+        )
+        assert ["L-1", "L-2"] == [id_ for id_, _ in batch(self.BY, several("L-1", "L-2"), text)]
+
+    def test_only_who_may(self) -> None:
+        """Who may own nothing now is passed over."""
+        present = Known(eligible_owners=["u-3", "u-1", "u-9"])
+
+        assert [("L-1", "u-1"), ("L-2", "u-3"), ("L-3", "u-1")] == turns(
+            self.BY, several("L-1", "L-2", "L-3"), known=present
+        )
+
+    def test_nobody_may(self) -> None:
+        """Where none of them may, each lead is refused for that."""
+        nobody = Known(eligible_owners=["u-9"])
+        both = convert_batch(
+            several("L-1", "L-2"), ["deal"], rules=self.BY, actor=ADA, at=AT, known=nobody
+        )
+
+        assert [[("owner_id", "not_eligible")]] * 2 == [
+            [(problem.field, problem.code) for problem in one.error.problems]
+            for one in both
+            if isinstance(one, Rejected)
+        ]
+
+    def test_what_exists_takes_no_turn(self) -> None:
+        """Who is merged into or linked stays whose it is, and that is nobody's turn."""
+        theirs = Known(records=[Contact(id="C-3", last_name="Byron", owner_id="u-1")])
+        leads = several("L-1", "L-2", "L-3", "L-4")
+        for chosen in (Merge("contact", "C-3"), Link("contact", "C-3")):
+            made = batch(self.BY, leads, chosen, "deal", known=theirs)
+            assert [("u-1", "u-1"), ("u-1", "u-2"), ("u-1", "u-3"), ("u-1", "u-1")] == [
+                (result.contact.owner_id, result.deal.owner_id) for _, result in made
+            ]
+
+
+class TestTurnsAndTwins:
+    BY = attrs.evolve(
+        rules(OwnerRule("*", "rotated", among=["u-1", "u-2", "u-3"])),
+        matching=Matching([MatchRule("contact", ["email"])]),
+    )
+    BY = attrs.evolve(BY, mappings=[*BY.mappings, FieldMapping("emails", "contact")])
+    SAME = (Channel("ada@example.com"),)
+
+    def test_a_twin_that_makes_a_deal(self) -> None:
+        """A shared contact is whose turn it was at first; the deal takes a turn like any lead."""
+        leads = [*several("L-1", "L-2", emails=self.SAME), *several("L-3", "L-4")]
+        made = batch(self.BY, leads, "contact", "deal")
+
+        assert [
+            ("L-1.1.contact.1", "u-1", "u-1"),
+            ("L-1.1.contact.1", "u-1", "u-2"),
+            ("L-3.1.contact.1", "u-3", "u-3"),
+            ("L-4.1.contact.1", "u-1", "u-1"),
+        ] == [
+            (result.contact.id, result.contact.owner_id, result.deal.owner_id) for _, result in made
+        ]
+
+    def test_a_twin_that_makes_nothing(self) -> None:
+        """A lead whose only record was made for its twin takes no turn."""
+        leads = [*several("L-1", "L-2", emails=self.SAME), *several("L-3")]
+        made = batch(self.BY, leads, "contact")
+
+        assert [("created", "u-1"), ("unchanged", "u-1"), ("created", "u-2")] == [
+            (result.outcomes[0].action, result.contact.owner_id) for _, result in made
+        ]
+
+    def test_a_lead_that_comes_twice(self) -> None:
+        """It has its answer already, which is no second turn."""
+        leads = several("L-2", "L-1", "L-3", "L-1", "L-2")
+
+        assert [
+            ("L-1", "u-1"),
+            ("L-1", "u-1"),
+            ("L-2", "u-2"),
+            ("L-2", "u-2"),
+            ("L-3", "u-3"),
+        ] == sorted(turns(self.BY, leads))
+
+
+class TestWhoCounts:
+    TEAM = ("u-1", "u-2", "u-3")
+    TURNS = rules(OwnerRule("deal", "rotated", among=TEAM))
+    SPREAD = rules(OwnerRule("deal", "listed", among=TEAM))
+
+    def test_where_a_batch_begins(self) -> None:
+        """What each has got before is known: who has the least is first, until all are even."""
+        load = {"u-1": 2, "u-2": 1, "u-9": 0}
+        leads = several("L-1", "L-2", "L-3", "L-4", "L-5")
+
+        assert [
+            ("L-1", "u-3"),
+            ("L-2", "u-2"),
+            ("L-3", "u-3"),
+            ("L-4", "u-1"),
+            ("L-5", "u-2"),
+        ] == turns(self.TURNS, leads, known=Known(load=load))
+        assert {"u-1": 2, "u-2": 1, "u-9": 0} == load
+
+    def test_each_batch_begins_anew(self) -> None:
+        """What one batch counted is forgotten afterwards."""
+        one = several("L-1")
+
+        assert [("L-1", "u-1")] == turns(self.TURNS, one) == turns(self.TURNS, one)
+
+    def test_nobody(self) -> None:
+        """Where nobody counts it is spread by the lead's id, alone and on a stream."""
+        leads = several(*(f"L-{number}" for number in range(12)))
+        for lead in leads:
+            assert owner(self.SPREAD, lead=lead) == owner(self.TURNS, lead=lead)
+        turned, listed = (
+            [
+                one.result.deal.owner_id
+                for one in convert_many(leads, ["deal"], rules=by, actor=ADA, at=AT)
+                if isinstance(one, Converted)
+            ]
+            for by in (self.TURNS, self.SPREAD)
+        )
+        assert turned == listed
+        assert {*self.TEAM} == {*turned}
+
+    @pytest.mark.parametrize(
+        ("load", "expected"),
+        [({}, "u-1"), ({"u-1": 1}, "u-2"), ({"u-1": 1, "u-2": 1}, "u-3"), ({"u-9": 9}, "u-1")],
+    )
+    def test_the_host(self, load: dict[str, int], expected: str) -> None:
+        """For one lead alone the host says what each has got; nothing is nothing so far."""
+        p = looked(self.TURNS, "deal", known=Known(load=load))
+
+        assert expected == p.result().deal.owner_id
+
+    def test_those_who_do_not_take_turns(self) -> None:
+        """A spread is by the lead's id, however much somebody has got."""
+        much = Known(load={str(owner(self.SPREAD)): 100})
+
+        assert owner(self.SPREAD) == looked(self.SPREAD, "deal", known=much).result().deal.owner_id
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(ids(), min_size=1, max_size=12, unique=True),
+        st.lists(ids(), min_size=1, max_size=5, unique=True),
+        st.data(),
+    )
+    def test_evenly(self, lead_ids: list[str], team: list[str], data: st.DataObject) -> None:
+        """Whoever they are, the shares of a batch differ by one at most, in any order."""
+        by = rules(OwnerRule("*", "rotated", among=team))
+        leads = data.draw(st.permutations(several(*lead_ids)))
+        found = turns(by, leads, "contact", "deal")
+
+        assert found == [
+            (id_, team[place % len(team)]) for place, id_ in enumerate(sorted(lead_ids))
+        ]
+        shares = Counter(dict.fromkeys(team, 0))
+        shares.update(str(whose) for _, whose in found)
+        assert max(shares.values()) - min(shares.values()) <= 1
+
+
 class TestDefinition:
     @pytest.mark.parametrize("to", list(Ownership))
     def test_values(self, to: Ownership) -> None:
@@ -349,6 +665,7 @@ class TestDefinition:
             ((DEAL, "actor"), {}),
             (("deal", "listed"), {"among": "u-1"}),
             (("deal", "listed"), {"among": [1]}),
+            (("deal", "rotated"), {"among": "u-1"}),
             (("deal", "actor"), {"when": "source"}),
             (("deal", "listed", ["u-1"]), {}),
         ],
@@ -366,9 +683,12 @@ class TestDefinition:
                 OwnerRule("dael", "actor"),
                 OwnerRule("note", "actor"),
                 OwnerRule("deal", "listed"),
+                OwnerRule("deal", "rotated"),
+                OwnerRule("deal", "rotated", among=[]),
                 OwnerRule("deal", "actor", among=["u-1"]),
                 OwnerRule("deal", "mapped", among=["u-1"]),
                 OwnerRule("deal", "listed", among=["u-1", " "]),
+                OwnerRule("deal", "rotated", among=["u-1", ""]),
                 OwnerRule("*", "actor", when=Where("amuont", "filled")),
                 OwnerRule("*", "actor", when=AllOf([])),
             )
@@ -379,10 +699,13 @@ class TestDefinition:
                 "owner rule for note: an owner rule cannot be: the kind has no owner"
                 " (correct or remove it)"
             ),
-            (
-                "owner rule for deal: an owner rule cannot be: nobody is listed"
-                " (correct or remove it)"
-            ),
+            *[
+                (
+                    "owner rule for deal: an owner rule cannot be: nobody is listed"
+                    " (correct or remove it)"
+                )
+            ]
+            * 3,
             *[
                 (
                     "owner rule for deal: an owner rule cannot be: a list says nothing here"
@@ -390,7 +713,8 @@ class TestDefinition:
                 )
             ]
             * 2,
-            "owner rule for deal: a listed owner needs an id that is not blank (give it one)",
+            *["owner rule for deal: a listed owner needs an id that is not blank (give it one)"]
+            * 2,
             (
                 "owner rule for *: there is no field of lead 'amuont', did you mean 'amount'?"
                 " (correct the name)"

@@ -66,6 +66,8 @@ from leadconvert.policy import Combine, Policy, Role
 from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
 from leadconvert.results import ChildOutcome, ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
+from leadconvert.reversal import plan_reversal, reverse, wanted_reversal
+from leadconvert.reverted import Reversal, ReversalPlan
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
 from leadconvert.targets import (
     Create,
@@ -175,6 +177,8 @@ __all__ = [
     "Request",
     "Required",
     "Resumed",
+    "Reversal",
+    "ReversalPlan",
     "Role",
     "Row",
     "RuleRefused",
@@ -213,6 +217,9 @@ __all__ = [
     "match_keys",
     "plan",
     "plan_move",
+    "plan_reversal",
     "resume",
+    "reverse",
     "wanted",
+    "wanted_reversal",
 ]

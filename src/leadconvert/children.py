@@ -37,8 +37,6 @@ def _travel(value: str) -> Travel:
 def _into(
     values: Mapping[str, str] | Iterable[tuple[str, str]],
 ) -> tuple[tuple[str, Travel], ...]:
-    if isinstance(values, str):
-        raise TypeError("into= maps kinds to how a child travels there: {'deal': 'move'}")
     pairs = values.items() if isinstance(values, Mapping) else values
     return tuple((kind, _travel(travel)) for kind, travel in pairs)
 
@@ -62,7 +60,8 @@ class ChildRule:
     right to change each child (to make it, of a copy), and to read it.
 
     Raises:
-        TypeError: *kind* is none, or *into* is no mapping.
+        TypeError: *kind* is none.
+        ValueError: *into* is no mapping.
 
     Example:
         >>> from leadconvert import ChildRule, Field, Kind

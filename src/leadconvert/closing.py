@@ -175,11 +175,12 @@ class Closing:
         lead_ref = Ref(self.rules.lead.id, self.lead.id)
         for draft in self.drafts:
             kind, settled = self._kind(draft), self.settled.get(draft.ref)
-            values = referring(kind, draft.values, self.records.keys())
+            values, before = draft.values, dict[str, object]()
             if settled is None or settled.record is None:
                 attached[draft.ref] = [(str(kind.converted_from), lead_ref)]
-                values.pop(str(kind.converted_from), None)
-                before: Mapping[str, object] = {}
+                held_ = {name: kind.read(self.records[draft.ref], name) for name in kind.members}
+                held_.pop(str(kind.converted_from), None)
+                values = {name: one for name, one in held_.items() if not is_empty(one)}
             else:
                 old = {name: kind.read(settled.record, name) for name in draft.values}
                 before = referring(kind, old)
@@ -187,7 +188,7 @@ class Closing:
                 ref=draft.ref,
                 action=_DONE[draft.action],
                 before=before,
-                written=marked(values),
+                written=marked(referring(kind, values, self.records.keys())),
                 attached=attached.get(draft.ref, ()),
             )
         yield from self.travelled.steps

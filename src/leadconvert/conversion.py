@@ -135,7 +135,7 @@ def convert_many(  # noqa: PLR0913 - as plan()
     Leads are taken one by one, so a stream of any length will do. Of the records made it remembers
     the last *twins*, for later leads to match by the rules' `Matching`: such a lead's change set
     refers to a record of an earlier one, whose key it names in `after`, with those of the others
-    that changed this record.
+    that changed this record. Owners take turns only where `Known.load` says how much each has got.
 
     Raises:
         TypeError: the signature is misused; at once, before the first lead is taken.
@@ -156,7 +156,9 @@ def convert_many(  # noqa: PLR0913 - as plan()
         raise ValueError("twins= is how many records to remember: 0 or more")
     decide = partial(convert, rules=rules, actor=actor, at=at, carry=carry, authorizer=authorizer)
     targets, remembered = targets_of(into), Twins(rules=rules, window=twins)
-    return _one_by_one(leads, partial(decide, into=targets), remembered, known or Known())
+    there = known or Known()
+    turns = None if there.load is None else Turns(rules=rules)
+    return _one_by_one(leads, partial(decide, into=targets), remembered, there, turns)
 
 
 def _one_by_one(

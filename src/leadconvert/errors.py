@@ -27,6 +27,7 @@ __all__ = [
     "InvalidTargetError",
     "LeadConvertError",
     "MissingFieldsError",
+    "NotReversibleError",
     "Problem",
     "StageNotAllowedError",
     "TargetsRequiredError",
@@ -55,6 +56,7 @@ class Cause(StrEnum):
     INVALID_TARGET = "invalid_target"
     MISSING = "missing"
     INVALID = "invalid"
+    REVERSAL = "reversal"
 
 
 @attrs.frozen(kw_only=True)
@@ -347,6 +349,23 @@ class InvalidFieldsError(ConversionError):
     """
 
 
+class NotReversibleError(ConversionError):
+    """A conversion cannot be taken back, or not as a whole: everything that stands in the way.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from leadconvert import Actor, Lead, errors, presets, reverse
+        >>> try:
+        ...     reverse(
+        ...         Lead(id="L-7", stage="NEW"), rules=presets.bitrix24(),
+        ...         actor=Actor("u-1", roles=["admin"]), at=datetime(2027, 1, 31, tzinfo=UTC),
+        ...     )
+        ... except errors.NotReversibleError as error:
+        ...     print(error.problems[0].message)
+        no conversion of the lead is in force
+    """
+
+
 _CLASS_OF: dict[Cause, type[ConversionError]] = {
     Cause.LEAD_ACCESS: AccessDeniedError,
     Cause.ALREADY_CONVERTED: AlreadyConvertedError,
@@ -358,6 +377,7 @@ _CLASS_OF: dict[Cause, type[ConversionError]] = {
     Cause.INVALID_TARGET: InvalidTargetError,
     Cause.MISSING: MissingFieldsError,
     Cause.INVALID: InvalidFieldsError,
+    Cause.REVERSAL: NotReversibleError,
 }
 
 

@@ -43,7 +43,7 @@ class Whereabouts:
 
     ref: Ref
     now: Ref | None = None
-    record: Record | None = None
+    record: Record | None = attrs.field(default=None, repr=False)
 
     @property
     def fate(self) -> Fate:

@@ -1,9 +1,9 @@
 """What happened to a record, in order: how it moved, what it became, and what was taken back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
@@ -41,6 +41,17 @@ class Happened(StrEnum):
     REOPENED = "reopened"
 
 
+_DEEDS: Final[Mapping[Happened, str]] = {
+    Happened.CREATED: "created it",
+    Happened.MOVED: "moved it from {one.from_stage!r} to {one.to_stage!r}",
+    Happened.CONVERTED: "converted it into {targets}",
+    Happened.SUPPLEMENTED: "supplemented it with {targets}",
+    Happened.STAGED: "converted it into {targets} and left it open",
+    Happened.REVERSED: "took conversion {one.conversion} back",
+    Happened.REOPENED: "reopened it and kept what conversion {one.conversion} made",
+}
+
+
 @attrs.frozen(kw_only=True)
 class Happening:
     """One thing that happened to a record: what, when, by whom, and why.
@@ -76,24 +87,10 @@ class Happening:
         return f"{_told(self.at)}: {self.actor_id or 'somebody'} {self._deed}{rule}{reason}"
 
     @property
-    def _deed(self) -> str:  # noqa: PLR0911 - one line per sort is the clearest table
-        match self.what:
-            case Happened.CREATED:
-                return "created it"
-            case Happened.MOVED if self.from_stage is None:
-                return f"put it into {self.to_stage!r}"
-            case Happened.MOVED:
-                return f"moved it from {self.from_stage!r} to {self.to_stage!r}"
-            case Happened.CONVERTED:
-                return f"converted it into {self._targets}"
-            case Happened.SUPPLEMENTED:
-                return f"supplemented it with {self._targets}"
-            case Happened.STAGED:
-                return f"converted it into {self._targets} and left it open"
-            case Happened.REVERSED:
-                return f"took conversion {self.conversion} back"
-            case Happened.REOPENED:
-                return f"reopened it and kept what conversion {self.conversion} made"
+    def _deed(self) -> str:
+        entered = self.what is Happened.MOVED and self.from_stage is None
+        deed = "put it into {one.to_stage!r}" if entered else _DEEDS[self.what]
+        return deed.format(one=self, targets=self._targets)
 
     @property
     def _targets(self) -> str:

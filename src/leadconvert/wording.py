@@ -220,6 +220,44 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "carry= sends {source} to {kind}.{field}, which another field fills already",
         "choose another field",
     ),
+    # taking back
+    "nothing_to_undo": ("no conversion of the lead is in force", "there is nothing to take back"),
+    "unknown_conversion": (
+        "the lead has no conversion {conversion!r}{hint}",
+        "choose among {conversions}",
+    ),
+    "undone_already": (
+        "conversion {conversion!r} was {how} already",
+        "there is nothing to take back",
+    ),
+    "newer_first": (
+        "conversion {conversion!r} is not the newest in force",
+        "take back {newer} first",
+    ),
+    "too_late": (
+        "conversion {conversion!r} was made {age} ago, and can be taken back within {within}",
+        "reopen the lead with keep=True, or change the rules",
+    ),
+    "no_trace": (
+        "the trace of conversion {conversion!r} was not handed over in known=",
+        "load what wanted_reversal() lists",
+    ),
+    "changed_since": (
+        "{kind} {id!r} has changed since, in {fields}",
+        "let it stay with partial=True, or change it back",
+    ),
+    "has_others": (
+        "{count} other records refer to {kind} {id!r}",
+        "let it stay with partial=True, or give them to another",
+    ),
+    "merged_away": (
+        "{kind} {id!r} was merged into {survivor!r} since",
+        "let that stay with partial=True",
+    ),
+    "gone_since": (
+        "{kind} {id!r} is gone, or was not handed over in known=",
+        "load what wanted_reversal() lists, or do without it with partial=True",
+    ),
     # answers
     "not_asked": (
         "nobody asked for {name} of {what}{hint}",

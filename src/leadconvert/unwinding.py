@@ -1,0 +1,204 @@
+"""Taking back what a conversion did, step by step, as far as nothing stands in the way."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+
+import attrs
+
+from leadconvert.access import Action
+from leadconvert.changes import Change, Delete, Detach, Update, plain
+from leadconvert.closing import referring
+from leadconvert.errors import Cause, Problem
+from leadconvert.fields import Kind
+from leadconvert.records import Record, changed
+from leadconvert.rights import Rights
+from leadconvert.targets import survivor
+from leadconvert.traces import TraceStep, marked
+from leadconvert.values import Ref, ids_in, is_empty
+
+
+__all__ = ["Unwinding"]
+
+
+@attrs.define(kw_only=True)
+class Unwinding:
+    """Takes the steps of conversions back; afterwards *changes* and *problems* say how far.
+
+    What is a problem stays as it is, but for its pointer back at the lead.
+
+    Example:
+        >>> from leadconvert import Actor, Deal, Policy, Ref, TraceStep, presets
+        >>> from leadconvert.rights import Rights
+        >>> from leadconvert.unwinding import Unwinding
+        >>> rules, deal = presets.bitrix24(), Ref("deal", "D-5")
+        >>> rights = Rights(actor=Actor("u-7"), authorizer=Policy.allow_all(), rules=rules)
+        >>> unwinding = Unwinding(rights=rights, there={deal: Deal(id="D-5", title="Engine")})
+        >>> unwinding.unwind([TraceStep(ref=deal, action="created")])
+        >>> [problem.code for problem in unwinding.problems]
+        ['changed_since']
+    """
+
+    rights: Rights
+    there: Mapping[Ref, Record]
+    merged: Iterable[tuple[Ref, Ref]] = ()
+    #: What other conversions in force made or found, which points back at the lead for them.
+    held: AbstractSet[Ref] = frozenset()
+    #: Whether what was made and merged stays, and is only let go.
+    keep: bool = False
+    problems: list[Problem] = attrs.field(factory=list, init=False)
+    _updates: dict[Ref, dict[str, object]] = attrs.field(factory=dict, init=False)
+    _detached: list[Detach] = attrs.field(factory=list, init=False)
+    _deleted: list[Delete] = attrs.field(factory=list, init=False)
+    #: Every record as it will be.
+    _after: dict[Ref, Record] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: dict(self.there), takes_self=True)
+    )
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What a store is to do, each record updated once, and removed when nobody needs it."""
+        updates = [
+            Update(ref, self.there[ref].revision, values) for ref, values in self._updates.items()
+        ]
+        return (*updates, *self._detached, *self._deleted)
+
+    @property
+    def restored(self) -> tuple[Record, ...]:
+        """The records that are given back what they held before, as they will be."""
+        return tuple(self._after[ref] for ref in self._updates)
+
+    @property
+    def removed(self) -> tuple[Ref, ...]:
+        """What is removed, as the conversion had made it."""
+        return tuple(one.ref for one in self._deleted)
+
+    @property
+    def released(self) -> tuple[Ref, ...]:
+        """What is let go, and stays."""
+        return tuple(dict.fromkeys(one.ref for one in self._detached))
+
+    def unwind(self, steps: Iterable[TraceStep]) -> None:
+        """Take *steps* back, the last one first; what they did to the lead is not looked at."""
+        for step in reversed(tuple(steps)):
+            match step.action:
+                case "created" | "copied":
+                    self._remove(step)
+                case "merged" | "linked":
+                    self._give_back(step, restores=step.action == "merged" and not self.keep)
+                case "moved" | "closed":
+                    self._give_back(step, restores=True)
+                case "shared":
+                    self._let_go(step)
+
+    def unchanged(self, step: TraceStep, kind: Kind, record: Record) -> dict[str, object]:
+        """Return what to restore of *record*: what stood there before, where it is as written.
+
+        An amount and its currency are restored together, or not at all.
+        """
+        now = {name: kind.read(record, name) for name in step.written}
+        differing = set(self._differing(kind, now, step.written))
+        for name, field in kind.members.items():
+            if field.currency is not None and not differing.isdisjoint({name, field.currency}):
+                differing |= {name, field.currency} & step.written.keys()
+        if differing:
+            self._stays("changed_since", step.ref.stored, fields=sorted(differing))
+        return {name: one for name, one in step.before.items() if name not in differing}
+
+    def _remove(self, step: TraceStep) -> None:
+        ref, kind = step.ref.stored, self._kind(step.ref)
+        if self.keep:
+            self._let_go(step)
+            return
+        record, before = self._found(ref, kind, Action.DELETE), len(self.problems)
+        if record is not None and kind is not None:
+            filled = {name: kind.read(record, name) for name in kind.members}
+            now = {name: one for name, one in filled.items() if not is_empty(one)}
+            now.pop(str(kind.converted_from), None)
+            if fields := sorted(self._differing(kind, now, step.written)):
+                self._stays("changed_since", ref, fields=fields)
+            if others := list(self._others(ref)):
+                named = [str(one) for one in others if self._may_read(one)]
+                self._stays("has_others", ref, count=len(others), others=named)
+        if record is None or len(self.problems) > before:
+            self._let_go(step)
+            return
+        del self._after[ref]
+        self._deleted.append(Delete(ref, record.revision))
+
+    def _give_back(self, step: TraceStep, *, restores: bool) -> None:
+        """Restore what a record held before, and let go of it."""
+        ref, kind = step.ref.stored, self._kind(step.ref)
+        if restores and step.before:
+            record = self._found(ref, kind, Action.UPDATE)
+            if record is not None and kind is not None:
+                values = self.unchanged(step, kind, self._after[ref])
+                given = {name: plain(one) for name, one in values.items()}
+                self._after[ref] = changed(self._after[ref], given)
+                if values:
+                    self._updates.setdefault(ref, {}).update(values)
+        self._let_go(step)
+
+    def _let_go(self, step: TraceStep) -> None:
+        """Take out what the conversion added, unless another one in force holds the record."""
+        ref = survivor(step.ref.stored, self.merged)
+        kind = self._kind(ref)
+        for field, added in step.attached:
+            points_back = kind is not None and field == kind.converted_from
+            if points_back and ref in self.held:
+                continue
+            gone = survivor(added.stored, self.merged)
+            self._detached.append(Detach(ref, field, [gone]))
+            if ref in self._after and kind is not None:
+                left = [one for one in ids_in(kind.read(self._after[ref], field)) if one != gone.id]
+                self._after[ref] = changed(self._after[ref], {field: tuple(left)})
+
+    def _found(self, ref: Ref, kind: Kind | None, action: Action) -> Record | None:
+        """Return the record to change or remove, or say why it is not to be had."""
+        last, record = survivor(ref, self.merged), self.there.get(ref)
+        if last != ref:
+            self._stays("merged_away", ref, survivor=last.id)
+            return None
+        if record is None or kind is None or not self._may_read(ref):
+            self._stays("gone_since", ref)
+            return None
+        asks = next((one.asks for one in self.rights.rules.children if one.kind is kind), True)
+        asked = self.rights.with_record(kind, record, action)
+        denial = self.rights.denial(asked, Cause.REVERSAL) if asks else None
+        if denial is not None:
+            self.problems.append(denial)
+            return None
+        return record
+
+    def _differing(
+        self, kind: Kind, now: Mapping[str, object], written: Mapping[str, object]
+    ) -> Iterator[str]:
+        marks = marked(referring(kind, now))
+        for name in {*marks, *written}:
+            if plain(marks.get(name)) != plain(written.get(name)):
+                yield name
+
+    def _others(self, ref: Ref) -> Iterator[Ref]:
+        """Yield who will still refer to a record."""
+        for one, record in self._after.items():
+            kind = self._kind(one)
+            fields = {} if kind is None else kind.references
+            for name, field in fields.items():
+                points = kind is not None and ref.id in ids_in(kind.read(record, name))
+                if field.to == ref.kind and points and one != ref:
+                    yield one
+                    break
+
+    def _may_read(self, ref: Ref) -> bool:
+        kind, record = self._kind(ref), self.there.get(ref)
+        if kind is None or record is None:
+            return False
+        if any(rule.kind is kind and not rule.asks for rule in self.rights.rules.children):
+            return True
+        return self.rights.may(self.rights.with_record(kind, record, Action.READ))
+
+    def _kind(self, ref: Ref) -> Kind | None:
+        return next((kind for kind in self.rights.rules.every_kind if kind.id == ref.kind), None)
+
+    def _stays(self, code: str, ref: Ref, **params: object) -> None:
+        facts = {"id": ref.id, **params}
+        self.problems.append(Problem(cause=Cause.REVERSAL, code=code, kind=ref.kind, params=facts))
