@@ -128,7 +128,7 @@ class TestMistakes:
         enquiry = attrs.evolve(LEAD, id="enquiry")
         there = kind(Field("enquiry_id", "reference", to="enquiry"))
         assert [] == messages(ChildRule(there), enquiry)
-        expected = "a child rule cannot be: no field points at a enquiry"
+        expected = "a child rule cannot be: no field points at kind enquiry"
         assert [expected] == messages(ChildRule(TASK), enquiry)
 
     @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ class TestMistakes:
             ({"lead": "move"}, "there is no kind 'lead'"),
             ({"deal": "mvoe"}, "there is no travel 'mvoe', did you mean 'move'?"),
             ({"deal": "leave"}, "there is no travel 'leave'"),
-            ({"company": "move"}, "a child rule cannot be: no field points at a company"),
+            ({"company": "move"}, "a child rule cannot be: no field points at kind company"),
             (
                 {"deal": "share"},
-                "a child rule cannot be: deal_id points at one deal only, so it is not to be shared",
+                "a child rule cannot be: deal_id holds one deal only; to share, make it multiple",
             ),
             ((("deal", "move"), ("deal", "copy")), "kind 'deal' stands twice"),
         ],
@@ -153,7 +153,7 @@ class TestMistakes:
     def test_several_pointers(self) -> None:
         """Where several fields point at a kind, which of them to fill is open."""
         two = kind(TO_LEAD, TO_DEAL, Field("other_id", "reference", to="deal"))
-        expected = "a child rule cannot be: several fields point at a deal: deal_id, other_id"
+        expected = "a child rule cannot be: several fields point at kind deal: deal_id, other_id"
         assert [expected] == messages(ChildRule(two, {"deal": "copy"}))
 
     @pytest.mark.parametrize(
@@ -196,16 +196,16 @@ class TestMistakes:
 
     def test_all_at_once(self) -> None:
         """Every mistake of every rule is told, each once."""
-        note = Kind("note")
+        log = Kind("log")
         assert [
-            "child rule for note: there is no kind 'dael', did you mean 'deal'? (correct the name)",
-            "child rule for note: there is no travel 'x' (correct the name)",
-            "child rule for note: a child rule cannot be: no field points at a deal (correct it)",
-            "child rule for note: there is no field of note 'done' (correct the name)",
-            "child rule for note: a child rule cannot be: no field points at a lead (correct it)",
+            "child rule for log: there is no kind 'dael', did you mean 'deal'? (correct the name)",
+            "child rule for log: there is no travel 'x' (correct the name)",
+            "child rule for log: a child rule cannot be: no field points at kind deal (correct it)",
+            "child rule for log: there is no field of log 'done' (correct the name)",
+            "child rule for log: a child rule cannot be: no field points at kind lead (correct it)",
             "child rule for task: there is no kind 'x' (correct the name)",
         ] == told(
-            ChildRule(note, {"dael": "move", "deal": "x"}, close={"done": None}),
+            ChildRule(log, {"dael": "move", "deal": "x"}, close={"done": None}),
             ChildRule(TASK, {"x": "move"}),
         )
 

@@ -902,7 +902,7 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "bad_child_rule": (
         lambda: refused(lambda: rules(children=[ChildRule(Kind("note"))])),
-        "child rule for note: a child rule cannot be: no field points at a lead (correct it)",
+        "child rule for note: a child rule cannot be: no field points at kind lead (correct it)",
     ),
     "bad_conflict": (
         lambda: refused(lambda: rules(mappings=[FieldMapping("title", "deal", conflict="append")])),

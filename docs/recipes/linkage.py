@@ -40,7 +40,7 @@ _SETTINGS: Final = SettingsCreator(
     blocking_rules_to_generate_predictions=[
         block_on("emails", arrays_to_explode=["emails"]),
         block_on("phones", arrays_to_explode=["phones"]),
-        block_on("person"),
+        
     ],
     retain_matching_columns=False,
     linker_uid="leadconvert",  # or else it is random, and no two models are equal
@@ -107,7 +107,7 @@ def clusters(
 
 def marked(record: _Person, rules: ConversionRules, found: Mapping[Ref, str]) -> _Person:
     """Return the lead or contact with its cluster in `FIELD`, in place of any that it had."""
-    custom = {name: value for name, value in record.custom.items()}
+    custom = {name: value for name, value in record.custom.items() if name != FIELD}
     cluster = found.get(Ref(_kind(record, rules).id, record.id))
     return attrs.evolve(record, custom=custom if cluster is None else {**custom, FIELD: cluster})
 

@@ -136,11 +136,11 @@ def _why_no_way(kind: Kind, to: str, travel: Travel) -> str | None:
     """Say why no child of *kind* could belong to a record of the kind *to*, or None."""
     names = pointers(kind, to)
     if not names:
-        return f"no field points at a {to}"
+        return f"no field points at kind {to}"
     if len(names) > 1:
-        return f"several fields point at a {to}: {', '.join(names)}"
+        return f"several fields point at kind {to}: {', '.join(names)}"
     if travel is Travel.SHARE and not kind.members[names[0]].multiple:
-        return f"{names[0]} points at one {to} only, so it is not to be shared"
+        return f"{names[0]} holds one {to} only; to share, make it multiple"
     return None
 
 
@@ -163,7 +163,7 @@ def _why_not(rule: ChildRule, lead: str) -> Iterator[str]:
     """Say why a child could not belong to a lead, or not go on without it."""
     to_lead = pointers(rule.kind, lead)
     if not to_lead:
-        yield f"no field points at a {lead}"
+        yield f"no field points at kind {lead}"
     leaves = any(travel in (Travel.MOVE, Travel.COPY) for _, travel in rule.into)
     closing = [name for name, value in rule.close.items() if is_empty(value)]
     for name in (*(to_lead if leaves else ()), *closing):

@@ -159,8 +159,9 @@ class Field:
     """One field of a kind: what it holds, what it is called, and what it demands.
 
     *max_length* counts characters. *to* is the kind a reference points at; *currency* the field
-    that holds the currency of a money field, demanded whenever that is filled. *default* is used
-    where nothing else fills the field. A *sensitive* field is seen, and filled by hand, only by
+    that holds the currency of a money field, demanded whenever that is filled; *sums* the field of
+    product lines that a money field adds up, wherever there are any. *default* is used where
+    nothing else fills the field. A *sensitive* field is seen, and filled by hand, only by
     those to whom the policy names it.
 
     Raises:
@@ -187,6 +188,7 @@ class Field:
     sensitive: bool = attrs.field(default=False, kw_only=True)
     to: str | None = attrs.field(default=None, kw_only=True)
     currency: str | None = attrs.field(default=None, kw_only=True)
+    sums: str | None = attrs.field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if mistakes := list(self._mistakes()):
@@ -208,6 +210,7 @@ class Field:
             ("options", bool(self.options), is_enumeration),
             ("to", self.to is not None, self.type is FieldType.REFERENCE),
             ("currency", self.currency is not None, self.type is FieldType.MONEY),
+            ("sums", self.sums is not None, self.type is FieldType.MONEY),
             ("max_length", self.max_length is not None, self.type is FieldType.TEXT),
         ):
             if given and not belongs:
@@ -387,9 +390,15 @@ class Kind:
             if name in described and described[name].sensitive
         )
         mistakes += (
-            unknown("field", field.currency, described, place)
+            unknown("field", name, described, place)
             for field in described.values()
-            if field.currency is not None and field.currency not in described
+            for name in (field.currency, field.sums)
+            if name is not None and name not in described
+        )
+        mistakes += (
+            mistake("does_not_fit", place, name=field.id, other=field.sums, why="no product lines")
+            for field in described.values()
+            if field.sums in described and not _holds_lines(described[str(field.sums)])
         )
         if mistakes:
             raise DefinitionError(mistakes)
@@ -472,6 +481,10 @@ class Kind:
 _IDENTITY: Final = ("id", "revision", "custom")
 
 
+def _holds_lines(field: Field) -> bool:
+    return field.type is FieldType.PRODUCT and field.multiple
+
+
 def _described(attribute: "attrs.Attribute[object]", hint: object) -> Field | None:
     """Return the field an attribute is, or None where its annotation does not say."""
     optional = False
@@ -541,13 +554,14 @@ COMPANY: Final = Kind(
     owner="owner_id",
     opened="opened",
 )
-#: The kind of `Deal`: needs a title, and a currency wherever it has an amount.
+#: The kind of `Deal`: needs a title, and a currency wherever it has an amount, which is what its
+#: products add up to, if it has any.
 DEAL: Final = Kind(
     "deal",
     Deal,
     fields=[
         Field("title", FieldType.TEXT, required=True),
-        Field("amount", FieldType.MONEY, currency="currency"),
+        Field("amount", FieldType.MONEY, currency="currency", sums="products"),
         _CONTACT_IDS,
         _COMPANY_ID,
         _BACK,

@@ -13,10 +13,11 @@ from leadconvert.fields import Field, Kind, MisfitError
 from leadconvert.mapping import FieldMapping, Transform, TransformError
 from leadconvert.merging import Conflict, Merger, merged
 from leadconvert.pipelines import Pipeline
+from leadconvert.products import total
 from leadconvert.records import Lead, Record
 from leadconvert.results import Outcome, Row
 from leadconvert.rights import Sight
-from leadconvert.values import is_empty
+from leadconvert.values import Product, is_empty
 
 
 __all__ = ["Filler"]
@@ -83,6 +84,7 @@ class Filler:
                 given = field.id in self.supplied and self.sight.fillable(field.id)
                 if given or not is_empty(value):
                     self.values[field.id] = value
+        self._sum_up()
         if self.existing is not None:
             self._keep_money_whole(self.existing)
         elif self.kind.stage is not None:
@@ -158,12 +160,33 @@ class Filler:
         else:
             self.rows[before:] = _untaken(self.rows[before:], Outcome(one.outcome))
 
+    def _sum_up(self) -> None:
+        """Let an amount be what the product lines add up to, unless it is given or stands there."""
+        for name, field in self.kind.members.items():
+            lines = self.values.get(str(field.sums))
+            given = name in self.supplied and self.sight.fillable(name)
+            stands = self.existing is not None and not is_empty(self.kind.read(self.existing, name))
+            if given or stands or not isinstance(lines, tuple) or not lines:
+                continue
+            summed = total(line for line in lines if isinstance(line, Product))
+            self.values[name] = self._offered[name] = summed
+            where = f"{self.name}.{name}"
+            self.rows[:] = [
+                row._replace(outcome=Outcome.OVERRIDDEN, reason="products")
+                if row.outcome == Outcome.CARRIED and row.target == where
+                else row
+                for row in self.rows
+                if row.target != where or row.field is not None
+            ]
+            self.rows.append(Row(None, where, Outcome.SUMMED, None, None))
+
     def _keep_money_whole(self, record: Record) -> None:
         """Leave amounts and their currency alone where one of each would make another sum."""
         amounts: dict[str, list[str]] = {}
         for name, field in self.kind.members.items():
             if field.currency is not None:
-                amounts.setdefault(field.currency, []).append(name)
+                summed = () if field.sums is None else (field.sums,)
+                amounts.setdefault(field.currency, []).extend((name, *summed))
         for currency, names in amounts.items():
             if any(self._is_torn(name, currency, record) for name in names):
                 kept = [one for one in (currency, *names) if one not in self.supplied]
@@ -213,10 +236,16 @@ class Filler:
     def unseen(self) -> frozenset[str]:
         """The fields that are hidden, and those whose value comes from a hidden one of the lead."""
         hidden = self.lead_sight.hidden
-        return self.sight.hidden.union(
+        told = self.sight.hidden.union(
             str(row.target).removeprefix(f"{self.name}.")
             for row in (self.rows if hidden else ())
             if row.field in hidden and row.outcome in {Outcome.CARRIED, Outcome.REFUSED}
+        )
+        summed = {row.target for row in self.rows if row.outcome == Outcome.SUMMED}
+        return told.union(
+            name
+            for name, field in self.kind.members.items()
+            if field.sums in told and f"{self.name}.{name}" in summed
         )
 
     def hides(self, problem: Problem) -> bool:

@@ -6,7 +6,6 @@ from typing import Final
 import attrs
 
 from leadconvert.errors import DefinitionError, Problem, mistake
-from leadconvert.products import total
 from leadconvert.values import Channel, FrozenMap, freeze, is_empty, texts
 
 
@@ -43,7 +42,6 @@ TRANSFORMS: Final[Mapping[str, Transform]] = {
     "join": _join,
     "lower": _lower,
     "strip": _strip,
-    "total": total,
     "upper": _upper,
 }
 

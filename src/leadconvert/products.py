@@ -12,23 +12,17 @@ from leadconvert.values import Product
 __all__ = ["remaining", "total"]
 
 
-def total(value: object) -> object:
-    """Return what product lines add up to: price times quantity, of all; else *value* as it is.
-
-    So a mapping with this transform takes the sum of the products, or else its fallback.
+def total(lines: Iterable[Product]) -> Decimal:
+    """Return what product *lines* add up to: price times quantity, of all.
 
     Example:
         >>> from decimal import Decimal
         >>> from leadconvert import Product
         >>> from leadconvert.products import total
-        >>> total((Product(name="Engine", price=Decimal("99.50"), quantity=2), ))
+        >>> total([Product(name="Engine", price=Decimal("99.50"), quantity=2)])
         Decimal('199.00')
-        >>> total(Decimal(5000))
-        Decimal('5000')
     """
-    if not isinstance(value, tuple):
-        return value
-    return sum((one.price * one.quantity for one in value), Decimal(0))
+    return sum((line.price * line.quantity for line in lines), Decimal(0))
 
 
 def remaining(lines: Iterable[Product], taken: Iterable[Product]) -> tuple[Product, ...]:

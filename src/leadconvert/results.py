@@ -21,10 +21,11 @@ class Outcome(StrEnum):
     """What became of a lead's field, or where a target's field came from if not from the lead.
 
     Of a lead's field: `carried`, `already_there` in a record that exists, `unmerged` where that
-    record kept its own, `overridden` by a supplied value or a record made here,
-    `not_needed` as a fallback, `taken` by an earlier record (product lines), `left_behind` by a
-    mapping that says so, `dropped`, or `refused` where its value is a problem. Of a target's field:
-    `supplied`, `constant`, `default` or `linked`.
+    record kept its own, `overridden` by a supplied value, a record made here or the sum of the
+    products, `not_needed` as a fallback, `taken` by an earlier record (product lines),
+    `left_behind` by a mapping that says so, `dropped`, or `refused` where its value is a problem.
+    Of a target's field: `supplied`, `constant`, `default`, `linked`, or `summed` of its product
+    lines.
 
     Example:
         >>> from leadconvert import Outcome
@@ -45,6 +46,7 @@ class Outcome(StrEnum):
     CONSTANT = "constant"
     DEFAULT = "default"
     LINKED = "linked"
+    SUMMED = "summed"
 
 
 class Row(NamedTuple):

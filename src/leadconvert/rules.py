@@ -119,9 +119,9 @@ class ConversionRules:
     records that exist already; *owners* says whose a new record is, *limits* how many there may be;
     *children* says how activities, files and whatever else hangs on a lead travels along;
     *automation* acts when leads arrive and move. *transforms* and *mergers* are your own functions
-    by name: what turns a value, beside ``first``, ``join``, ``lower``, ``strip``, ``total`` (of
-    product lines) and ``upper``, and what merges two of them, beside those of `Conflict`. They must
-    be pure and stand in a module, so that rules can be pickled.
+    by name: what turns a value, beside ``first``, ``join``, ``lower``, ``strip`` and ``upper``, and
+    what merges two of them, beside those of `Conflict`. They must be pure and stand in a module, so
+    that rules can be pickled.
 
     Raises:
         leadconvert.errors.DefinitionError: the parts contradict each other (all mistakes at once).
@@ -248,7 +248,7 @@ class ConversionRules:
         Example:
             >>> from leadconvert import presets
             >>> sorted(presets.bitrix24().transforms_by_name())
-            ['first', 'join', 'lower', 'strip', 'total', 'upper']
+            ['first', 'join', 'lower', 'strip', 'upper']
         """
         return {**TRANSFORMS, **dict(self.transforms)}
 

@@ -55,7 +55,7 @@ _PERSON: Final = (
 )
 _CHANNELS: Final = ("phones", "emails", "websites", "messengers")
 _SOURCE: Final = ("source", "source_description")
-_BUSINESS: Final = ("title", "currency", "products")
+_BUSINESS: Final = ("title", "amount", "currency", "products")
 
 _FACE: Final = Field("FACE_ID", "text", label="Face")
 _WEBFORM: Final = Field("WEBFORM_ID", "text", label="Web form")
@@ -80,8 +80,6 @@ _MAPPINGS: Final = [
     *_same("contact", *_PERSON, *_CHANNELS, *_SOURCE, *_EVERYWHERE),
     *_same("company", *_CHANNELS, *_EVERYWHERE),
     *_same("deal", *_BUSINESS, *_SOURCE, *_EVERYWHERE),
-    # what the products add up to, or else the amount of the lead
-    FieldMapping("products", "deal", "amount", fallbacks=["amount"], transform="total"),
     *_same("contact", "FACE_ID", "LINK"),
     *_same("company", "LINK"),
     *_same("deal", "WEBFORM_ID"),
