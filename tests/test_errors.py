@@ -3,7 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -49,6 +49,9 @@ from leadconvert import (
     Role,
     Stage,
     Target,
+    Trace,
+    TraceStep,
+    Undone,
     Unit,
     Where,
     advance,
@@ -58,6 +61,7 @@ from leadconvert import (
     inquire,
     plan,
     plan_move,
+    plan_reversal,
     presets,
     resume,
 )
@@ -93,6 +97,9 @@ MADE = Conversion(
     targets=[Ref("contact", "C-3"), Ref("deal", "D-5")],
     rules="9f2c",
 )
+CLOSED = attrs.evolve(TITLED, stage="DONE", conversions=[MADE])
+UNDONE = Undone(how="reopened", at=AT, actor_id="u-1")
+MADE_DEAL = TraceStep(ref=Ref("deal", "D-5"), action="created")
 ADA = Contact(id="C-3", revision="4", last_name="Byron", emails=[Channel("ada@example.com")])
 MAILED = attrs.evolve(TITLED, emails=[Channel("ADA@example.com")])
 SELLER = Actor("u-7", roles=["sales"])
@@ -122,6 +129,7 @@ ERRORS: list[LeadConvertError] = [
     errors.InvalidFieldsError("L-7", [REQUIRED]),
     errors.InvalidTargetError("L-7", [REQUIRED]),
     errors.MissingFieldsError("L-7", [REQUIRED]),
+    errors.NotReversibleError("L-7", [REQUIRED]),
     errors.StageNotAllowedError("L-7", [REQUIRED]),
     errors.TargetsRequiredError("L-7", [REQUIRED]),
     errors.UnknownTargetError("L-7", [REQUIRED]),
@@ -248,6 +256,27 @@ def answered(answers: Mapping[int | None, Mapping[str, object]]) -> tuple[Proble
     with pytest.raises(ConversionError) as caught:
         inquire(asked, by).answered(answers)
     return caught.value.problems
+
+
+def taken_back(  # noqa: PLR0913 - what a reversal looks at
+    lead: Lead,
+    *records: Record,
+    by: ConversionRules | None = None,
+    conversion: str | None = None,
+    trace: TraceStep | None = None,
+    merged: Iterable[tuple[Ref, Ref]] = (),
+    after: int = 0,
+) -> tuple[Problem, ...]:
+    """The problems of taking a conversion back, some days after it."""
+    traces = [] if trace is None else [Trace(id="L-7.1", steps=[trace])]
+    return plan_reversal(
+        lead,
+        rules=by or rules(),
+        actor=SELLER,
+        at=AT + timedelta(days=after),
+        known=Known(records=records, traces=traces, merged=merged),
+        conversion=conversion,
+    ).problems
 
 
 def automated(*acting: AutomationRule) -> Callable[[], object]:
@@ -382,7 +411,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
             "deal",
             lead=attrs.evolve(TITLED, stage="DONE", conversions=[MADE]),
         ),
-        "the lead is converted already, into contact C-3, deal D-5 (work with those records)",
+        (
+            "the lead is converted already, into contact C-3, deal D-5"
+            " (work with those records, or make more of it with mode='supplement')"
+        ),
     ),
     "in_success_stage": (
         lambda: planned("deal", lead=attrs.evolve(TITLED, stage="DONE")),
@@ -390,6 +422,23 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
             "the lead stands in the success stage 'DONE', so it counts as converted"
             " (work with the records it became)"
         ),
+    ),
+    "not_converted": (
+        lambda: (
+            plan(TITLED, ["deal"], rules=rules(), actor=SELLER, at=AT, mode="supplement").problems
+        ),
+        (
+            "the lead is not converted yet, so there is nothing to add to"
+            " (convert it, without mode='supplement')"
+        ),
+    ),
+    "not_staged": (
+        lambda: (
+            plan(
+                TITLED, ["deal"], rules=rules(staged=False), actor=SELLER, at=AT, closing=False
+            ).problems
+        ),
+        ("the rules convert a lead as a whole, so it cannot stay open (leave closing=False out)"),
     ),
     "in_failure_stage": (
         lambda: planned("deal", lead=attrs.evolve(TITLED, stage="JUNK")),
@@ -715,6 +764,71 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "carry_conflict": (
         lambda: carried("UF_X", {"deal": "title"}),
         "carry= sends UF_X to deal.title, which another field fills already (choose another field)",
+    ),
+    "nothing_to_undo": (
+        lambda: taken_back(TITLED),
+        "no conversion of the lead is in force (there is nothing to take back)",
+    ),
+    "unknown_conversion": (
+        lambda: taken_back(CLOSED, conversion="L-7.l"),
+        "the lead has no conversion 'L-7.l', did you mean 'L-7.1'? (choose among L-7.1)",
+    ),
+    "undone_already": (
+        lambda: taken_back(
+            attrs.evolve(TITLED, conversions=[attrs.evolve(MADE, undone=UNDONE)]),
+            conversion="L-7.1",
+        ),
+        "conversion 'L-7.1' was reopened already (there is nothing to take back)",
+    ),
+    "newer_first": (
+        lambda: taken_back(
+            attrs.evolve(CLOSED, conversions=[MADE, attrs.evolve(MADE, id="L-7.2")]),
+            conversion="L-7.1",
+        ),
+        "conversion 'L-7.1' is not the newest in force (take back L-7.2 first)",
+    ),
+    "too_late": (
+        lambda: taken_back(CLOSED, by=rules(undo_within=timedelta(days=30)), after=31),
+        (
+            "conversion 'L-7.1' was made 31 days, 0:00:00 ago, and can be taken back within"
+            " 30 days, 0:00:00 (reopen the lead with keep=True, or change the rules)"
+        ),
+    ),
+    "no_trace": (
+        lambda: taken_back(CLOSED),
+        (
+            "the trace of conversion 'L-7.1' was not handed over in known="
+            " (load what wanted_reversal() lists)"
+        ),
+    ),
+    "changed_since": (
+        lambda: taken_back(CLOSED, Deal(id="D-5", title="Engine"), trace=MADE_DEAL),
+        "deal 'D-5' has changed since, in title (let it stay with partial=True, or change it back)",
+    ),
+    "has_others": (
+        lambda: taken_back(
+            CLOSED,
+            Contact(id="C-3"),
+            Deal(id="D-9", contact_ids=["C-3"]),
+            trace=TraceStep(ref=Ref("contact", "C-3"), action="created"),
+        ),
+        (
+            "other records still refer to contact 'C-3': 1"
+            " (let it stay with partial=True, or give them to another)"
+        ),
+    ),
+    "merged_away": (
+        lambda: taken_back(
+            CLOSED, trace=MADE_DEAL, merged=[(Ref("deal", "D-5"), Ref("deal", "D-6"))]
+        ),
+        "deal 'D-5' was merged into 'D-6' since (let that stay with partial=True)",
+    ),
+    "gone_since": (
+        lambda: taken_back(CLOSED, trace=MADE_DEAL),
+        (
+            "deal 'D-5' is gone, or was not handed over in known="
+            " (load what wanted_reversal() lists, or do without it with partial=True)"
+        ),
     ),
     "not_asked": (
         lambda: answered({0: {"titel": "Engine"}}),
@@ -1077,6 +1191,7 @@ class TestErrors:
             "InvalidTargetError",
             "LeadConvertError",
             "MissingFieldsError",
+            "NotReversibleError",
             "Problem",
             "StageNotAllowedError",
             "TargetsRequiredError",
@@ -1176,6 +1291,7 @@ class TestRefusal:
             "invalid_target",
             "missing",
             "invalid",
+            "reversal",
         ] == [cause.value for cause in Cause]
 
 

@@ -1,5 +1,6 @@
 """History: what happened to a record, in order, for people and for programs."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
@@ -28,6 +29,7 @@ from leadconvert import (
     history,
     presets,
 )
+from leadconvert.codec import Codec
 from leadconvert.testing import moments
 
 
@@ -236,6 +238,14 @@ class TestHappening:
                 merged=(CONTACT,),
             ),
         ) == history(lead(conversions=[one]))
+
+    def test_through_json(self) -> None:
+        """What happened can be kept as JSON, and is the same afterwards."""
+        codec, undone = Codec(RULES), taken_back("reversed", reason="wrong")
+        one = made(targets=[DEAL, COMPANY], linked=[COMPANY], undone=undone)
+        for happening in history(lead(conversions=[one], stage_history=[moved("A")])):
+            data = json.loads(json.dumps(codec.to_data(happening)))
+            assert happening == codec.from_data(data, Happening)
 
     @pytest.mark.parametrize(
         ("facts", "what"),

@@ -40,7 +40,7 @@ _SETTINGS: Final = SettingsCreator(
     blocking_rules_to_generate_predictions=[
         block_on("emails", arrays_to_explode=["emails"]),
         block_on("phones", arrays_to_explode=["phones"]),
-        
+        block_on("person"),
     ],
     retain_matching_columns=False,
     linker_uid="leadconvert",  # or else it is random, and no two models are equal

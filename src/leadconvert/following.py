@@ -106,7 +106,7 @@ def follow(lead_id: str, *, rules: ConversionRules, known: Known) -> Followed:
     there = dict(_there(rules, known))
     lead = _whereabouts(Ref(rules.lead.id, lead_id), there, known)
     own = there.get(lead.ref)
-    remembered = dict.fromkeys(_remembered(own)) if isinstance(own, Lead) else {}
+    remembered = list(_remembered(own)) if isinstance(own, Lead) else []
     pointing = [ref for ref, record in there.items() if _points(rules, record, lead_id)]
     found = {ref: _whereabouts(ref, there, known) for ref in (*remembered, *pointing)}
     survivors = {one.now for one in found.values() if one.fate is Fate.MERGED}

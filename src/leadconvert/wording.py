@@ -247,7 +247,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "let it stay with partial=True, or change it back",
     ),
     "has_others": (
-        "{count} other records refer to {kind} {id!r}",
+        "other records still refer to {kind} {id!r}: {count}",
         "let it stay with partial=True, or give them to another",
     ),
     "merged_away": (
