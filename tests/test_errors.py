@@ -1217,7 +1217,7 @@ class TestErrors:
 
     def test_equal_by_content_and_class(self) -> None:
         """Errors of one class with one content are equal, all others are not."""
-        assert 12 == len({*ERRORS, *copy.deepcopy(ERRORS)})
+        assert 13 == len({*ERRORS, *copy.deepcopy(ERRORS)})
         one = errors.MissingFieldsError("L-7", [REQUIRED])
         assert one == errors.MissingFieldsError("L-7", iter([REQUIRED]))
         assert one != errors.MissingFieldsError("L-8", [REQUIRED])

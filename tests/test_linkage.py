@@ -247,16 +247,30 @@ class TestClusters:
             told = linkage.clusters([*PEOPLE, namesake, other], RULES, model, sure=sure)
             assert expected is (Ref("lead", "L") in told)
 
-    def test_a_common_name_says_less(self, model: dict[str, Any]) -> None:
-        """What is enough for a rare name is not for one that many have."""
-        [_, there, twin] = PAIRS["one name, one e-mail, another phone"]
-        namesakes = [
+    @pytest.mark.parametrize(
+        ("expected", "namesakes", "phone", "email"),
+        [
+            (True, 0, "040 777003", "hedy@example.net"),
+            (False, 3, "040 777003", "hedy@example.net"),
+            (True, 3, "", "hedy@example.net"),
+            (False, 20, "", "hedy@example.net"),
+            (True, 20, "030 777003", "hedy@example.net"),
+            (False, 3, "030 777003", "hedy@example.org"),
+            (True, 3, "030 777003", ""),
+        ],
+    )
+    def test_a_common_name_says_less(
+        self, model: dict[str, Any], expected: bool, namesakes: int, phone: str, email: str
+    ) -> None:
+        """What is enough for a rare name is not for a common one; what is unknown denies nothing."""
+        there = contact("C", "Hedy Lamarr", "030 777003", "hedy@example.net")
+        others = [
             contact(f"N-{n}", "Hedy Lamarr", f"030 8880{n:02}", f"hedy{n}@example.net")
-            for n in range(20)
+            for n in range(namesakes)
         ]
-        for others, expected in (([], True), (namesakes, False)):
-            told = linkage.clusters([*PEOPLE, there, twin, *others], RULES, model)
-            assert expected is (Ref("lead", "L") in told)
+        ours = lead("L", "Hedy Lamarr", phone, email)
+        told = linkage.clusters([*PEOPLE, *others, there, ours], RULES, model)
+        assert expected is (Ref("lead", "L") in told)
 
     def test_nobody(self, model: dict[str, Any]) -> None:
         """Among no records, or one, nobody is anybody's twin; a record is none of its own."""

@@ -53,6 +53,7 @@ MATCHING = Matching(
 )
 RULES = attrs.evolve(
     presets.bitrix24(),
+    children=(),
     matching=MATCHING,
     limits=[Limit("deal", "no_open")],
     policy=Policy.allow_all(),
@@ -188,7 +189,7 @@ class TestMatchKeys:
     def test_no_kind_of_ours(self, record: object, name: str) -> None:
         """A record of a kind the rules do not have is a mistake of who asks."""
         loose: Callable[..., object] = match_keys
-        base = presets.bitrix24()
+        base = attrs.evolve(presets.bitrix24(), children=())
         few = ConversionRules(kinds=[base.kind("contact") or CONTACT], pipelines=base.pipelines[:1])
         with pytest.raises(TypeError, match=f"^the rules have no kind of a {name}$"):
             loose(record, rules=few)

@@ -10,7 +10,7 @@ from leadconvert.changes import Attach, Change, Insert, Update
 from leadconvert.children import ChildRule, Travel, pointers
 from leadconvert.fields import Kind
 from leadconvert.past import Undoing
-from leadconvert.records import GenericRecord, Lead, Record, held
+from leadconvert.records import GenericRecord, Lead, Record
 from leadconvert.results import ChildOutcome
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
@@ -164,7 +164,7 @@ class Travelling:
         if journey.values or journey.attached:
             yield self.rights.with_record(kind, child, Action.UPDATE)
         if journey.copies:
-            yield self.rights.with_values(kind, held(child), Action.CREATE)
+            yield self.rights.with_values(kind, journey.held, Action.CREATE)
 
 
 @attrs.frozen(kw_only=True)
@@ -214,6 +214,13 @@ class _Journey:
     @property
     def ref(self) -> Ref:
         return Ref(self.rule.kind.id, self.child.id)
+
+    @property
+    def held(self) -> Mapping[str, object]:
+        """What the child holds: its fields, and whatever else the host keeps in it."""
+        kind = self.rule.kind
+        fields = {name: kind.read(self.child, name) for name in kind.members}
+        return {**fields, **self.child.custom}
 
     @property
     def action(self) -> str:
@@ -267,7 +274,7 @@ class _Journey:
         leads = pointers(kind, self.lead.kind)
         kept = {
             field: value
-            for field, value in held(self.child).items()
+            for field, value in self.held.items()
             if field not in leads and not is_empty(value)
         }
         return _referring(kind, kept) | {name: self._held(name, (target,))}

@@ -13,11 +13,13 @@ import attrs
 
 from leadconvert import (
     Action,
+    ChildRule,
     Combine,
     ConversionRules,
     Field,
     FieldMapping,
     Grant,
+    Kind,
     Lead,
     Pipeline,
     Policy,
@@ -102,6 +104,40 @@ _MAPPINGS: Final = [
     ),
 ]
 
+_BINDINGS: Final = [
+    Field("lead_ids", "reference", to="lead", multiple=True, label="Leads"),
+    Field("contact_ids", "reference", to="contact", multiple=True, label="Contacts"),
+    Field("company_ids", "reference", to="company", multiple=True, label="Companies"),
+    Field("deal_ids", "reference", to="deal", multiple=True, label="Deals"),
+]
+_ACTIVITY: Final = Kind(
+    "activity",
+    fields=[
+        Field("subject", "text"),
+        Field("description", "text"),
+        Field("deadline", "datetime"),
+        Field("completed", "boolean"),
+        Field("owner_id", "text", label="Responsible"),
+        *_BINDINGS,
+    ],
+    name="subject",
+    owner="owner_id",
+    converted_from=None,
+)
+_COMMENT: Final = Kind(
+    "comment",
+    fields=[Field("text", "text"), Field("author_id", "text"), *_BINDINGS],
+    name="text",
+    owner="author_id",
+    converted_from=None,
+)
+_EVERY_TARGET: Final = {"contact": "share", "company": "share", "deal": "share"}
+_CHILDREN: Final = [
+    # whoever converts the lead need not ask each one; the open ones end with the lead
+    ChildRule(_ACTIVITY, _EVERY_TARGET, close={"completed": True}, asks=False),
+    ChildRule(_COMMENT, _EVERY_TARGET, asks=False),
+]
+
 _PIPELINES: Final = [
     Pipeline(
         "leads",
@@ -163,6 +199,7 @@ def _rules() -> ConversionRules:
         kinds=_KINDS,
         pipelines=_PIPELINES,
         mappings=_MAPPINGS,
+        children=_CHILDREN,
         policy=_POLICY,
     )
 
@@ -180,6 +217,9 @@ class Bitrix24:
     stage description, author and times, ``IS_MANUAL_OPPORTUNITY``, ``ADDRESS_LOC_ADDR_ID``. It
     carries no observers either; they are in the result's `dropped`, unless a mapping of your own
     carries them.
+
+    Activities and comments belong to every target as well, as there; open activities are completed
+    when the lead is closed.
 
     Example:
         >>> from leadconvert import presets
