@@ -33,12 +33,12 @@ ORDER = (
     "children",
     "limits",
     "traces",
+    "changes",
     "targets",
     "conditions",
     "owning",
     "automation",
     "rules",
-    "changes",
     "results",
     "choosing",
     "plans",
@@ -55,11 +55,13 @@ ORDER = (
     "travelling",
     "agreeing",
     "assigning",
+    "claiming",
     "closing",
     "unwinding",
     "reverted",
     "reversal",
     "planning",
+    "seeding",
     "twins",
     "conversion",
     "normalize",
@@ -74,10 +76,10 @@ ORDER = (
     "codec",
 )
 #: What is outside the core uses public names only, so it proves that they are enough.
-OUTSIDE = ("presets", "testing", "cli")
+OUTSIDE = ("presets", "testing", "stores", "cli")
 PUBLIC = {
     "leadconvert",
-    *(f"leadconvert.{name}" for name in ("errors", "fields", "codec", "values")),
+    *(f"leadconvert.{name}" for name in ("errors", "changes", "fields", "codec", "records", "values")),
 }
 #: Third parties, and where alone they are imported.
 THIRD_PARTIES = {

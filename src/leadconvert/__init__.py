@@ -21,6 +21,7 @@ from leadconvert.changes import (
     Attach,
     Change,
     ChangeSet,
+    Claim,
     Delete,
     Detach,
     Event,
@@ -69,6 +70,7 @@ from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
 from leadconvert.reversal import plan_reversal, reverse, wanted_reversal
 from leadconvert.reverted import Reversal, ReversalPlan
 from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
+from leadconvert.seeding import seed
 from leadconvert.targets import (
     Create,
     Find,
@@ -106,6 +108,7 @@ __all__ = [
     "ChildOutcome",
     "ChildRule",
     "Choices",
+    "Claim",
     "Combine",
     "Company",
     "Comparison",
@@ -220,6 +223,7 @@ __all__ = [
     "plan_reversal",
     "resume",
     "reverse",
+    "seed",
     "wanted",
     "wanted_reversal",
 ]

@@ -9,6 +9,8 @@ from datetime import datetime
 
 import attrs
 
+from leadconvert.errors import IdempotencyError
+from leadconvert.matching import MatchKey
 from leadconvert.past import Conversion
 from leadconvert.traces import Trace, TraceStep
 from leadconvert.values import FrozenMap, Ref, all_of, aware, texts
@@ -18,6 +20,7 @@ __all__ = [
     "Attach",
     "Change",
     "ChangeSet",
+    "Claim",
     "Delete",
     "Detach",
     "Event",
@@ -26,6 +29,7 @@ __all__ = [
     "Update",
     "bind",
     "bound",
+    "made",
     "plain",
 ]
 
@@ -35,8 +39,30 @@ def _refs(values: Iterable[Ref]) -> tuple[Ref, ...]:
 
 
 @attrs.frozen
+class Claim:
+    """A key that a record holds once it is written, and whom the decision *seen* holding it.
+
+    A store refuses the change if others hold the key by now, or fewer: the decision was about them.
+
+    Example:
+        >>> from leadconvert import Claim, MatchKey, Ref
+        >>> Claim(MatchKey("email", "ada@example.com"), [Ref("contact", "C-3")]).seen[0].id
+        'C-3'
+    """
+
+    key: MatchKey
+    seen: tuple[Ref, ...] = attrs.field(default=(), converter=_refs)
+
+
+def _claims(values: Iterable[Claim]) -> tuple[Claim, ...]:
+    return all_of(values, Claim)
+
+
+@attrs.frozen
 class Insert:
     """Make a record: its provisional ref, and its filled fields by field id.
+
+    *claims* are the keys by which others may find it.
 
     Example:
         >>> from leadconvert import Insert, Ref
@@ -46,6 +72,7 @@ class Insert:
 
     ref: Ref
     values: Mapping[str, object] = attrs.field(repr=False)
+    claims: tuple[Claim, ...] = attrs.field(default=(), converter=_claims)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "values", FrozenMap(self.values))
@@ -64,6 +91,7 @@ class Update:
     ref: Ref
     revision: str | None
     values: Mapping[str, object] = attrs.field(repr=False)
+    claims: tuple[Claim, ...] = attrs.field(default=(), converter=_claims)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "values", FrozenMap(self.values))
@@ -181,6 +209,23 @@ class ChangeSet:
     #: What taking the conversions back needs: to be kept with their ids, apart from the lead.
     traces: tuple[Trace, ...] = attrs.field(default=(), converter=_traces)
 
+    def bound(self, ids: Mapping[Ref, Ref]) -> "ChangeSet":
+        """Return these changes with every provisional ref as it is stored, by *ids*.
+
+        Example:
+            >>> from leadconvert import ChangeSet, Insert, Ref
+            >>> new, five = Ref("deal", "L-7.1.deal.1", provisional=True), Ref("deal", "5")
+            >>> changes = ChangeSet(key="k", fingerprint="f", changes=[Insert(new, {})])
+            >>> str(changes.bound({new: five}).changes[0].ref)
+            'deal 5'
+        """
+        return attrs.evolve(
+            self,
+            changes=[_bound_change(change, ids) for change in self.changes],
+            events=[_bound_event(event, ids) for event in self.events],
+            traces=[bound(trace, ids) for trace in self.traces],
+        )
+
 
 def _ids(values: Iterable[tuple[Ref, Ref]]) -> tuple[tuple[Ref, Ref], ...]:
     return tuple((provisional, stored) for provisional, stored in values)
@@ -194,7 +239,8 @@ def _revisions(values: Iterable[tuple[Ref, str]]) -> tuple[tuple[Ref, str], ...]
 class Receipt:
     """A store's answer: which stored ref each provisional one became, and the new revisions.
 
-    *replayed* says that the change set had been applied before, and nothing was written now.
+    *key* and *fingerprint* are those of the change set. *replayed* says that it had been applied
+    before, and nothing was written now.
 
     Example:
         >>> from leadconvert import Receipt, Ref
@@ -205,6 +251,62 @@ class Receipt:
     ids: tuple[tuple[Ref, Ref], ...] = attrs.field(default=(), converter=_ids)
     revisions: tuple[tuple[Ref, str], ...] = attrs.field(default=(), converter=_revisions)
     replayed: bool = False
+    key: str | None = None
+    fingerprint: str | None = None
+    #: The ids of the conversions that were written.
+    conversions: tuple[str, ...] = attrs.field(default=(), converter=texts)
+
+    @classmethod
+    def of(
+        cls,
+        changes: ChangeSet,
+        ids: Iterable[tuple[Ref, Ref]],
+        revisions: Iterable[tuple[Ref, str]],
+    ) -> "Receipt":
+        """Return the receipt for *changes*, given what a store made of them.
+
+        Example:
+            >>> from leadconvert import ChangeSet, Receipt
+            >>> Receipt.of(ChangeSet(key="k-1", fingerprint="9f2c"), ids=[], revisions=[]).key
+            'k-1'
+        """
+        return cls(
+            ids=ids,
+            revisions=revisions,
+            key=changes.key,
+            fingerprint=changes.fingerprint,
+            conversions=[trace.id for trace in changes.traces],
+        )
+
+    def again(self, changes: ChangeSet) -> "Receipt":
+        """Return this receipt for the same *changes* applied once more: nothing is written.
+
+        Raises:
+            leadconvert.errors.IdempotencyError: another request comes under the same key.
+
+        Example:
+            >>> from leadconvert import ChangeSet, Receipt
+            >>> changes = ChangeSet(key="k-1", fingerprint="9f2c")
+            >>> Receipt(key="k-1", fingerprint="9f2c").again(changes).replayed
+            True
+        """
+        if self.fingerprint != changes.fingerprint:
+            raise IdempotencyError(changes.key)
+        return attrs.evolve(self, replayed=True)
+
+
+def made(changes: ChangeSet) -> tuple[Ref, ...]:
+    """Return the refs of the records to insert: those a receipt must name.
+
+    Example:
+        >>> from leadconvert import ChangeSet, Insert, Ref
+        >>> from leadconvert.changes import made
+        >>> new = Ref("deal", "L-7.1.deal.1", provisional=True)
+        >>> changes = ChangeSet(key="k", fingerprint="f", changes=[Insert(new, {})])
+        >>> [str(ref) for ref in made(changes)]
+        ['deal L-7.1.deal.1']
+    """
+    return tuple(change.ref for change in changes.changes if isinstance(change, Insert))
 
 
 def bind(value: object, stored: Mapping[Ref, Ref]) -> object:
@@ -248,6 +350,30 @@ def bound(trace: Trace, stored: Mapping[Ref, Ref]) -> Trace:
         'deal 5'
     """
     return attrs.evolve(trace, steps=[_bound_step(step, stored) for step in trace.steps])
+
+
+def _bound_change(change: Change, ids: Mapping[Ref, Ref]) -> Change:
+    ref = ids.get(change.ref, change.ref)
+    match change:
+        case Insert() | Update():
+            return attrs.evolve(
+                change,
+                ref=ref,
+                values={name: bind(value, ids) for name, value in change.values.items()},
+                claims=[
+                    Claim(one.key, [ids.get(seen, seen) for seen in one.seen])
+                    for one in change.claims
+                ],
+            )
+        case Attach() | Detach():
+            return attrs.evolve(change, ref=ref, refs=[ids.get(one, one) for one in change.refs])
+        case Delete():
+            return attrs.evolve(change, ref=ref)
+
+
+def _bound_event(event: Event, ids: Mapping[Ref, Ref]) -> Event:
+    params = {name: bind(value, ids) for name, value in event.params.items()}
+    return attrs.evolve(event, ref=ids.get(event.ref, event.ref), params=params)
 
 
 def _bound_step(step: TraceStep, stored: Mapping[Ref, Ref]) -> TraceStep:

@@ -10,6 +10,7 @@ import attrs
 from leadconvert.access import Actor
 from leadconvert.automation import AutomationRule
 from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Update
+from leadconvert.claiming import claims
 from leadconvert.fields import Kind
 from leadconvert.past import Conversion, StageChange
 from leadconvert.pipelines import StageRole
@@ -68,6 +69,8 @@ class Closing:
     #: The lead before these were filled; as it is, unless given.
     before: Lead = attrs.field(default=attrs.Factory(lambda self: self.lead, takes_self=True))
     travelled: Travelled = attrs.field(factory=Travelled)
+    #: The records that were known, by their refs as a change set tells them.
+    there: Mapping[Ref, Record] = attrs.field(factory=dict)
     #: The keys of the change sets that are to be applied before.
     after: tuple[str, ...] = ()
     reason: str | None = None
@@ -154,11 +157,12 @@ class Closing:
         """Yield what a store does to one target: nothing is written twice that stands there."""
         kind, settled = self._kind(draft), self.settled.get(draft.ref)
         values = referring(kind, draft.values, self.records.keys())
+        claimed = claims(self.rules, kind, self.records[draft.ref], self.there)
         if settled is None or settled.record is None:
-            yield Insert(draft.ref, values)
+            yield Insert(draft.ref, values, claimed)
             return
         if values:
-            yield Update(draft.ref, settled.record.revision, values)
+            yield Update(draft.ref, settled.record.revision, values, claimed)
         back = kind.converted_from
         if back is not None and self.lead.id not in ids_in(kind.read(settled.record, back)):
             yield Attach(draft.ref, back, [Ref(self.rules.lead.id, self.lead.id)])

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import attrs
 
-from leadconvert.values import FrozenMap
+from leadconvert.values import FrozenMap, Ref
 from leadconvert.wording import SENTENCES
 
 
@@ -21,16 +21,23 @@ __all__ = [
     "AlreadyConvertedError",
     "AmbiguousMatchError",
     "Cause",
+    "ConflictError",
     "ConversionError",
     "DefinitionError",
+    "IdempotencyError",
     "InvalidFieldsError",
     "InvalidTargetError",
     "LeadConvertError",
     "MissingFieldsError",
     "NotReversibleError",
     "Problem",
+    "RecordNotFoundError",
+    "SchemaVersionError",
     "StageNotAllowedError",
+    "StoreError",
     "TargetsRequiredError",
+    "UnavailableError",
+    "UnfitValueError",
     "UnknownTargetError",
     "refusal",
 ]
@@ -363,6 +370,92 @@ class NotReversibleError(ConversionError):
         ... except errors.NotReversibleError as error:
         ...     print(error.problems[0].message)
         no conversion of the lead is in force
+    """
+
+
+class StoreError(LeadConvertError):
+    """A store cannot do what it was asked; nothing of it is written. Raised by stores alone.
+
+    *message* says what is wrong, *refs* which records it is about.
+
+    Example:
+        >>> from leadconvert import Ref, errors
+        >>> error = errors.ConflictError("it was changed meanwhile", [Ref("deal", "D-5")])
+        >>> isinstance(error, errors.StoreError), str(error)
+        (True, 'it was changed meanwhile: deal D-5')
+    """
+
+    def __init__(self, message: str, refs: Iterable[Ref] = ()) -> None:
+        self.message: str = message
+        self.refs: tuple[Ref, ...] = tuple(refs)
+        super().__init__(self.message, self.refs)
+
+    def __str__(self) -> str:
+        return ": ".join([self.message, *([", ".join(map(str, self.refs))] if self.refs else [])])
+
+
+class RecordNotFoundError(StoreError):
+    """A record that is to be read or changed is not there.
+
+    Example:
+        >>> from leadconvert import Ref, errors
+        >>> print(errors.RecordNotFoundError("there is no such record", [Ref("lead", "L-7")]))
+        there is no such record: lead L-7
+    """
+
+
+class ConflictError(StoreError):
+    """What was decided on has changed meanwhile: a revision, or who holds a key. Decide again.
+
+    Example:
+        >>> from leadconvert import Ref, errors
+        >>> print(errors.ConflictError("it was changed meanwhile", [Ref("lead", "L-7")]))
+        it was changed meanwhile: lead L-7
+    """
+
+
+class IdempotencyError(StoreError):
+    """Another request was made under the same key. Choose another key.
+
+    Example:
+        >>> from leadconvert import errors
+        >>> print(errors.IdempotencyError("k-1"))
+        another request was made under the key 'k-1'
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key: str = key
+        super().__init__(f"another request was made under the key {key!r}")
+        self.args = (key,)
+
+
+class UnavailableError(StoreError):
+    """Nobody knows whether it was written. Apply the same change set again, never decide again.
+
+    Example:
+        >>> from leadconvert import errors
+        >>> print(errors.UnavailableError("the connection was lost"))
+        the connection was lost
+    """
+
+
+class UnfitValueError(StoreError):
+    """The store has no place for a kind, or cannot hold a value; *refs* say of which record.
+
+    Example:
+        >>> from leadconvert import Ref, errors
+        >>> print(errors.UnfitValueError("text holds a NUL in title", [Ref("deal", "D-5")]))
+        text holds a NUL in title: deal D-5
+    """
+
+
+class SchemaVersionError(StoreError):
+    """The database was made by another version of the library, or for other kinds.
+
+    Example:
+        >>> from leadconvert import errors
+        >>> print(errors.SchemaVersionError("the schema has version 9, this library knows 1"))
+        the schema has version 9, this library knows 1
     """
 
 

@@ -323,6 +323,18 @@ class Matching:
         default=None, validator=validators.optional(validators.is_callable()), kw_only=True
     )
 
+    def sorts(self, kind: str) -> frozenset[str]:
+        """Return the sorts of keys by which a rule could find a record of *kind*.
+
+        Example:
+            >>> from leadconvert import MatchRule, Matching
+            >>> matching = Matching([MatchRule("contact", ["email", ["phone", "person"]])])
+            >>> sorted(matching.sorts("contact"))
+            ['email', 'person', 'phone']
+        """
+        own = (rule for rule in self.rules if rule.kind == kind)
+        return frozenset(sort for rule in own for by in rule.by for sort in by)
+
     def keys(self, kind: Kind, record: Record) -> frozenset[MatchKey]:
         """Return what *record* may be known by, without the exceptions.
 

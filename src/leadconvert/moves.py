@@ -53,6 +53,8 @@ class MovePlan:
     problems: tuple[Problem, ...]
     form: tuple[FormField, ...]
     required_access: tuple[AccessRequest, ...]
+    #: Stands for the request, as in the change set it comes to.
+    fingerprint: str
     conversion: Plan | None = None
     moved: MoveResult | None = None
 
@@ -164,9 +166,8 @@ def plan_move(  # noqa: PLR0913 - as plan()
     denied = [one for one in step.problems if one.cause is Cause.LEAD_ACCESS]
     beside = _beside_the_point(record, kind, to, success, targets)
     problems = denied or [*beside, *step.problems]
-    moved = None
+    moved, fingerprint = None, digest(("move", kind.id, record.id, to, supplied))
     if not problems:
-        fingerprint = digest(("move", kind.id, record.id, to, supplied))
         whole = Whole(
             kind=kind,
             before=record,
@@ -180,6 +181,7 @@ def plan_move(  # noqa: PLR0913 - as plan()
         problems=tuple(problems),
         form=() if denied else tuple(step.form),
         required_access=rights.open_questions,
+        fingerprint=fingerprint,
         moved=moved,
     )
 
@@ -192,6 +194,7 @@ def _of_conversion(decided: Plan, kind: str) -> MovePlan:
         problems=decided.problems,
         form=decided.form,
         required_access=decided.required_access,
+        fingerprint=decided.fingerprint,
         conversion=decided,
         moved=None
         if made is None

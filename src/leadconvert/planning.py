@@ -233,6 +233,7 @@ class _Planner:
             values=self.filled,
             before=self.before,
             travelled=travelled,
+            there=self._told(),
             reason=self.reason,
             rule=self.rule,
         ).result()
@@ -250,6 +251,12 @@ class _Planner:
             eligible=self.known.eligible_owners,
             load=self.known.load,
         )
+
+    def _told(self) -> dict[Ref, Record]:
+        """Return what is there already by the refs of a change set: provisional, if not stored."""
+        pending = there(self.rules, [one.record for one in self._pending])
+        known = there(self.rules, self.known.records)
+        return known | {attrs.evolve(ref, provisional=True): one for ref, one in pending.items()}
 
     @property
     def _pending(self) -> list[Pending]:

@@ -209,6 +209,11 @@ class Plan:
     conversion: ConversionResult | None = None
 
     @property
+    def fingerprint(self) -> str:
+        """Stands for the request, as in the change set it comes to."""
+        return self.request.fingerprint
+
+    @property
     def ok(self) -> bool:
         """Whether nothing stands in the way."""
         return self.conversion is not None

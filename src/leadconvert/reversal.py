@@ -256,8 +256,14 @@ class _Reversing:
             problems=() if goes_on else (*self.problems, *in_the_way),
             partial=not self.problems,
             required_access=self.rights.open_questions,
+            fingerprint=self.fingerprint,
             reversal=self._result(taken, written) if goes_on else None,
         )
+
+    @property
+    def fingerprint(self) -> str:
+        asked = (self.how.value, self.lead.id, self.conversion, self.partial, self.to)
+        return digest(("reverse", *asked))
 
     def _denied(self, action: Action) -> Iterator[Problem]:
         for request in _rights_on_lead(self.lead, self.rules, action):
@@ -353,8 +359,6 @@ class _Reversing:
 
     def _result(self, taken: tuple[Conversion, ...], written: Mapping[str, object]) -> Reversal:
         ref = Ref(self.rules.lead.id, self.lead.id)
-        asked = (self.how.value, self.lead.id, self.conversion, self.partial, self.to)
-        fingerprint = digest(("reverse", *asked))
         given = {name: plain(one) for name, one in written.items()}
         lead, unwinding = changed(self.lead, given), self.unwinding
         changes: list[Change] = [
@@ -370,8 +374,8 @@ class _Reversing:
             released=unwinding.released,
             kept=tuple(unwinding.problems),
             changes=ChangeSet(
-                key=self.key or f"{self.lead.id}/{so_far(self.lead)}/{fingerprint}",
-                fingerprint=fingerprint,
+                key=self.key or f"{self.lead.id}/{so_far(self.lead)}/{self.fingerprint}",
+                fingerprint=self.fingerprint,
                 changes=changes,
                 events=self._events(ref, ids),
             ),

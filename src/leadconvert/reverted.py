@@ -90,6 +90,8 @@ class ReversalPlan:
     problems: tuple[Problem, ...]
     partial: bool
     required_access: tuple[AccessRequest, ...]
+    #: Stands for the request, as in the change set it comes to.
+    fingerprint: str
     reversal: Reversal | None
 
     @property

@@ -7,6 +7,7 @@ import attrs
 from attrs import validators
 
 from leadconvert.access import AccessRequest, Decision
+from leadconvert.changes import Receipt
 from leadconvert.matching import MatchKey
 from leadconvert.records import Record
 from leadconvert.traces import Trace
@@ -266,6 +267,8 @@ class Known:
     pending: tuple[Pending, ...] = attrs.field(default=(), converter=_pending)
     merged: tuple[tuple[Ref, Ref], ...] = attrs.field(default=(), converter=_merged)
     traces: tuple[Trace, ...] = attrs.field(default=(), converter=_traces)
+    #: The receipt of the change set whose key was asked for, if there is one.
+    receipt: Receipt | None = None
     load: Mapping[str, int] | None = attrs.field(default=None, converter=_load)
 
 
@@ -313,3 +316,5 @@ class Wanted:
     matches: tuple[tuple[str, MatchKey], ...] = ()
     related: tuple[tuple[str, str, Ref], ...] = ()
     traces: tuple[str, ...] = ()
+    #: The key of a change set whose receipt is to be looked up.
+    key: str | None = None

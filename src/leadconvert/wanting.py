@@ -157,13 +157,7 @@ def wanted(  # noqa: PLR0913 - as plan()
 
 def _sought(rules: ConversionRules, kind: Kind, lead: Lead) -> set[tuple[str, MatchKey]]:
     """Return the keys of the lead by which a rule could find a record of *kind*."""
-    sorts = {
-        sort
-        for rule in rules.matching.rules
-        if rule.kind == kind.id
-        for by in rule.by
-        for sort in by
-    }
+    sorts = rules.matching.sorts(kind.id)
     return {(kind.id, key) for key in match_keys(lead, rules=rules) if key.type in sorts}
 
 

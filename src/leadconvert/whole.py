@@ -193,7 +193,9 @@ class Whole:
             first = found.get(key)
             if isinstance(change, Update) and isinstance(first, Update):
                 values = {**first.values, **change.values}
-                found[key] = Update(first.ref, first.revision, values)
+                claimed = {one.key for one in first.claims}
+                claims = [*first.claims, *(one for one in change.claims if one.key not in claimed)]
+                found[key] = Update(first.ref, first.revision, values, claims)
             else:
                 found.setdefault(key, change)
         return list(found.values())

@@ -1,0 +1,45 @@
+"""Records brought into a store as everything is: as a change set."""
+
+from collections.abc import Iterable
+
+import attrs
+
+from leadconvert.changes import ChangeSet, Insert
+from leadconvert.claiming import claims
+from leadconvert.closing import referring
+from leadconvert.linking import there
+from leadconvert.records import Record, held
+from leadconvert.rules import ConversionRules
+from leadconvert.values import digest, is_empty
+
+
+__all__ = ["seed"]
+
+
+def seed(records: Iterable[Record], *, rules: ConversionRules, key: str | None = None) -> ChangeSet:
+    """Return the change set that inserts *records* as they are, whatever they refer to.
+
+    Raises:
+        TypeError: the rules have no kind of such a record.
+
+    Example:
+        >>> from leadconvert import Deal, presets, seed
+        >>> changes = seed([Deal(id="D-5", title="Engine")], rules=presets.bitrix24())
+        >>> [str(change.ref) for change in changes.changes]
+        ['deal D-5']
+    """
+    given = list(records)
+    for record in given:
+        if rules.kind_of(record) is None:
+            raise TypeError(f"the rules have no kind of a {type(record).__name__}")
+    by_ref = there(rules, given)
+    new = {ref: attrs.evolve(ref, provisional=True) for ref in by_ref}
+    changes: list[Insert] = []
+    for ref, record in by_ref.items():
+        kind = next(one for one in rules.every_kind if one.id == ref.kind)
+        filled = {name: value for name, value in held(record).items() if not is_empty(value)}
+        values = referring(kind, filled, set(new.values()))
+        seen = {new[one]: other for one, other in by_ref.items() if one != ref}
+        changes.append(Insert(new[ref], values, claims(rules, kind, record, seen)))
+    fingerprint = digest(("seed", [(str(ref), record) for ref, record in by_ref.items()]))
+    return ChangeSet(key=key or f"seed/{fingerprint}", fingerprint=fingerprint, changes=changes)

@@ -1,0 +1,333 @@
+"""What each driver loads, decides, and reads back where it was asked before."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Required, TypedDict
+
+import attrs
+
+from leadconvert import (
+    Actor,
+    Authorizer,
+    ChangeSet,
+    ConversionResult,
+    ConversionRules,
+    Kind,
+    Known,
+    Lead,
+    MovePlan,
+    MoveResult,
+    Plan,
+    Receipt,
+    Ref,
+    Reversal,
+    ReversalPlan,
+    Target,
+    TargetOutcome,
+    Wanted,
+    arrive,
+    plan,
+    plan_move,
+    plan_reversal,
+    wanted,
+    wanted_reversal,
+)
+from leadconvert.stores._port import AsyncStore, Store
+from leadconvert.stores._steps import Driver, Steps, by_ref, found
+from leadconvert.values import ids_in
+
+
+__all__ = [
+    "Advancing",
+    "Arriving",
+    "Converting",
+    "Reversing",
+    "advancing",
+    "arriving",
+    "converting",
+    "reversing",
+]
+
+
+class Arriving(TypedDict, total=False):
+    """What every driver is told."""
+
+    rules: Required[ConversionRules]
+    at: Required[datetime]
+    key: str | None
+    authorizer: Authorizer | None
+    eligible_owners: Iterable[str] | None
+    attempts: int
+
+
+class _Asking(Arriving, total=False):
+    """What a driver is told besides, where somebody asks."""
+
+    actor: Required[Actor]
+    reason: str | None
+
+
+class Advancing(_Asking, total=False):
+    """What a move may be told besides."""
+
+    carry: Mapping[str, Mapping[str, str]] | None
+    values: Mapping[str, object] | None
+
+
+class Converting(Advancing, total=False):
+    """What a conversion may be told besides."""
+
+    closing: bool
+    mode: str
+
+
+class Reversing(_Asking, total=False):
+    """What taking back may be told besides."""
+
+    conversion: str | None
+    partial: bool
+    keep: bool
+    to: str | None
+
+
+def converting(
+    store: Store | AsyncStore, lead_id: str, into: Iterable[str | Target], asked: Converting
+) -> Steps[ConversionResult]:
+    """Return the steps of converting a stored lead."""
+    rules, targets = asked["rules"], into if isinstance(into, str | Target) else list(into)
+    ref, values = Ref(rules.lead.id, lead_id), asked.get("values")
+
+    def ask(known: Known) -> Wanted:
+        need = wanted(
+            _lead(known, ref, rules),
+            targets,
+            rules=rules,
+            carry=asked.get("carry"),
+            known=known,
+            mode=asked.get("mode", "convert"),
+        )
+        return _united(need, _given(rules.lead, values))
+
+    def decide(known: Known) -> Plan:
+        return plan(
+            _lead(known, ref, rules),
+            targets,
+            rules=rules,
+            actor=asked["actor"],
+            at=asked["at"],
+            known=_told(known, asked),
+            carry=asked.get("carry"),
+            key=asked.get("key"),
+            authorizer=asked.get("authorizer"),
+            values=values,
+            closing=asked.get("closing", True),
+            reason=asked.get("reason"),
+            mode=asked.get("mode", "convert"),
+        )
+
+    def read(known: Known, ref: Ref, receipt: Receipt) -> ConversionResult:
+        [result] = _read(known, ref, receipt, rules)
+        return result
+
+    driver = _driver(store, ref, asked, ask)
+    return driver.steps(decide, lambda result, receipt: result.stored(receipt), read)
+
+
+def advancing(
+    store: Store | AsyncStore,
+    record: Ref | str,
+    to: str,
+    into: Iterable[str | Target],
+    asked: Advancing,
+) -> Steps[MoveResult]:
+    """Return the steps of moving a stored record."""
+    rules, targets = asked["rules"], into if isinstance(into, str | Target) else list(into)
+    ref = record if isinstance(record, Ref) else Ref(rules.lead.id, record)
+    values = asked.get("values")
+
+    def ask(known: Known) -> Wanted:
+        moved = found(known, ref, rules)
+        kind = rules.kind_of(moved)
+        need = Wanted() if kind is None else _given(kind, values)
+        if isinstance(moved, Lead):
+            own = wanted(moved, targets, rules=rules, carry=asked.get("carry"), known=known)
+            need = _united(need, own, _by_rules(moved, rules, known))
+        return need
+
+    def decide(known: Known) -> MovePlan:
+        return plan_move(
+            found(known, ref, rules),
+            to,
+            targets,
+            rules=rules,
+            actor=asked["actor"],
+            at=asked["at"],
+            known=_told(known, asked),
+            carry=asked.get("carry"),
+            key=asked.get("key"),
+            authorizer=asked.get("authorizer"),
+            values=values,
+            reason=asked.get("reason"),
+        )
+
+    driver = _driver(store, ref, asked, ask)
+    return driver.steps(decide, lambda result, receipt: result.stored(receipt), _read_move(rules))
+
+
+def arriving(store: Store | AsyncStore, lead: Lead, asked: Arriving) -> Steps[MoveResult]:
+    """Return the steps of storing a lead that arrives."""
+    rules = asked["rules"]
+
+    def decide(known: Known) -> _Arrival:
+        moved = arrive(
+            lead,
+            rules=rules,
+            at=asked["at"],
+            known=_told(known, asked),
+            key=asked.get("key"),
+            authorizer=asked.get("authorizer"),
+        )
+        return _Arrival(moved)
+
+    driver = _driver(store, None, asked, lambda known: _by_rules(lead, rules, known))
+    return driver.steps(decide, lambda result, receipt: result.stored(receipt), _read_move(rules))
+
+
+@attrs.frozen
+class _Arrival:
+    """An arrival, which is never refused, in the form of a plan."""
+
+    moved: MoveResult
+
+    @property
+    def fingerprint(self) -> str:
+        return self.moved.changes.fingerprint
+
+    def result(self) -> MoveResult:
+        return self.moved
+
+
+def reversing(store: Store | AsyncStore, lead_id: str, asked: Reversing) -> Steps[Reversal]:
+    """Return the steps of taking a conversion of a stored lead back."""
+    rules, keep = asked["rules"], asked.get("keep", False)
+    ref = Ref(rules.lead.id, lead_id)
+
+    def ask(known: Known) -> Wanted:
+        return wanted_reversal(_lead(known, ref, rules), rules=rules, keep=keep)
+
+    def decide(known: Known) -> ReversalPlan:
+        return plan_reversal(
+            _lead(known, ref, rules),
+            rules=rules,
+            actor=asked["actor"],
+            at=asked["at"],
+            known=known,
+            conversion=asked.get("conversion"),
+            partial=asked.get("partial", False),
+            keep=keep,
+            to=asked.get("to"),
+            reason=asked.get("reason"),
+            key=asked.get("key"),
+            authorizer=asked.get("authorizer"),
+        )
+
+    def read(known: Known, ref: Ref, receipt: Receipt) -> Reversal:
+        return Reversal(
+            lead=_lead(known, ref, rules),
+            conversions=(),
+            restored=(),
+            removed=(),
+            released=(),
+            kept=(),
+            changes=_applied(receipt),
+        )
+
+    driver = _driver(store, ref, asked, ask)
+    return driver.steps(decide, lambda result, receipt: result.stored(receipt), read)
+
+
+def _driver(
+    store: Store | AsyncStore, ref: Ref | None, asked: Arriving, ask: Callable[[Known], Wanted]
+) -> Driver:
+    return Driver(
+        ref=ref,
+        rules=asked["rules"],
+        ask=ask,
+        key=asked.get("key"),
+        attempts=asked.get("attempts", 5),
+        owns_transaction=store.owns_transaction,
+    )
+
+
+def _lead(known: Known, ref: Ref, rules: ConversionRules) -> Lead:
+    lead = found(known, ref, rules)
+    assert isinstance(lead, Lead)  # noqa: S101 - the rules' kind of leads has no other class
+    return lead
+
+
+def _told(known: Known, asked: Arriving) -> Known:
+    return attrs.evolve(known, eligible_owners=asked.get("eligible_owners"))
+
+
+def _given(kind: Kind, values: Mapping[str, object] | None) -> Wanted:
+    """Return what is wanted for values of a record itself: what they refer to."""
+    given = [(str(field.to), (values or {}).get(name)) for name, field in kind.references.items()]
+    return Wanted(refs=tuple(Ref(to, one) for to, value in given for one in ids_in(value)))
+
+
+def _by_rules(lead: Lead, rules: ConversionRules, known: Known) -> Wanted:
+    """Return what is wanted for whatever the automation rules may make of a lead."""
+    automation = rules.automation
+    if automation is None:
+        return Wanted()
+    into: list[list[str | Target]] = [[*rule.into] for rule in automation.rules]
+    if automation.without_leads is not None:
+        into.append([*automation.without_leads.targets(rules.kinds)])
+    return _united(*(wanted(lead, one, rules=rules, known=known) for one in into))
+
+
+def _united(*several: Wanted) -> Wanted:
+    """Return all that is wanted by any."""
+    return Wanted(
+        refs=tuple(dict.fromkeys(one for each in several for one in each.refs)),
+        access=tuple(dict.fromkeys(one for each in several for one in each.access)),
+        matches=tuple(dict.fromkeys(one for each in several for one in each.matches)),
+        related=tuple(dict.fromkeys(one for each in several for one in each.related)),
+        traces=tuple(dict.fromkeys(one for each in several for one in each.traces)),
+    )
+
+
+def _applied(receipt: Receipt) -> ChangeSet:
+    """Return what stands for a change set that was applied before."""
+    return ChangeSet(key=str(receipt.key), fingerprint=str(receipt.fingerprint))
+
+
+def _read(
+    known: Known, ref: Ref, receipt: Receipt, rules: ConversionRules
+) -> Iterator[ConversionResult]:
+    """Yield the conversions that a request made before came to, as the records stand now."""
+    lead, there = _lead(known, ref, rules), by_ref(known, rules)
+    for made in lead.conversions:
+        if made.id in receipt.conversions:
+            done = dict.fromkeys(made.targets, "created")
+            done |= dict.fromkeys(made.linked, "linked") | dict.fromkeys(made.merged, "merged")
+            yield ConversionResult(
+                lead=lead,
+                outcomes=tuple(
+                    TargetOutcome(ref=target, action=action, record=there[target])
+                    for target, action in done.items()
+                    if target in there
+                ),
+                conversion=made,
+                changes=_applied(receipt),
+                rows=(),
+            )
+
+
+def _read_move(rules: ConversionRules) -> Callable[[Known, Ref, Receipt], MoveResult]:
+    def read(known: Known, ref: Ref, receipt: Receipt) -> MoveResult:
+        record = found(known, ref, rules)
+        made = _read(known, ref, receipt, rules) if isinstance(record, Lead) else ()
+        return MoveResult(record=record, changes=_applied(receipt), conversions=tuple(made))
+
+    return read
