@@ -71,14 +71,11 @@ from leadconvert.errors import (
     DefinitionError,
     LeadConvertError,
     Problem,
-    did_you_mean,
-    mistake,
     refusal,
-    twice,
-    unknown,
 )
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD, MisfitError
 from leadconvert.mapping import TransformError
+from leadconvert.problems import did_you_mean, mistake, twice, unknown
 from leadconvert.wording import SENTENCES
 
 

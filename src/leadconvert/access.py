@@ -11,7 +11,8 @@ from typing import Final, Protocol, TypeVar, cast
 import attrs
 from attrs import validators
 
-from leadconvert.errors import DefinitionError, Problem, mistake, unknown
+from leadconvert.errors import DefinitionError
+from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.values import texts
 
 

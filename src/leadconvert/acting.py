@@ -8,13 +8,14 @@ import attrs
 from leadconvert.access import Actor, Authorizer
 from leadconvert.automation import AutomationRule, WithoutLeads
 from leadconvert.changes import Event
-from leadconvert.errors import Cause, ConversionError, Problem, refusal
+from leadconvert.errors import ConversionError, refusal
 from leadconvert.linking import Links, there
 from leadconvert.matching import keys_of
 from leadconvert.moving import MOVING, Step
 from leadconvert.pipelines import StageRole
 from leadconvert.planning import plan
 from leadconvert.plans import Plan
+from leadconvert.problems import Cause, Problem
 from leadconvert.records import Lead, changed
 from leadconvert.results import ConversionResult
 from leadconvert.rights import Rights
@@ -34,7 +35,8 @@ class RuleRefused:
 
     Example:
         >>> from leadconvert import RuleRefused
-        >>> from leadconvert.errors import Problem, refusal
+        >>> from leadconvert.errors import refusal
+        >>> from leadconvert.problems import Problem
         >>> nothing = Problem(cause="targets_required", code="no_targets", params={"kinds": "deal"})
         >>> RuleRefused("big ones", refusal("L-7", [nothing])).error.problems[0].code
         'no_targets'

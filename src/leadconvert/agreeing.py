@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import attrs
 
-from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Field
 from leadconvert.limits import Made, open_records
 from leadconvert.linking import Links
+from leadconvert.problems import Cause, Problem
 from leadconvert.records import Record
 from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
 from leadconvert.filling import Filler
 from leadconvert.plans import FormField
+from leadconvert.problems import Cause, Problem
 from leadconvert.values import is_empty
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 import attrs
 
 from leadconvert.access import Actor
-from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.owning import OwnerRule, Ownership, next_in_turn, rule_for, spread
+from leadconvert.problems import Cause, Problem
 from leadconvert.records import Lead
 from leadconvert.results import Outcome, Row
 from leadconvert.rules import ConversionRules

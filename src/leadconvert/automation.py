@@ -7,10 +7,10 @@ from attrs import validators
 
 from leadconvert.access import Actor
 from leadconvert.conditions import AllOf, AnyOf, Condition, Not, Where
-from leadconvert.errors import Problem, mistake, twice, unknown
 from leadconvert.fields import Kind
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.policy import Policy
+from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.records import Company, Contact, Deal
 from leadconvert.targets import Target, targets_of
 from leadconvert.values import is_empty, texts

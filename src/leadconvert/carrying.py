@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Field, Kind, MisfitError
 from leadconvert.mapping import FieldMapping
 from leadconvert.plans import Question
+from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead
 from leadconvert.rights import Sight
 from leadconvert.rules import ConversionRules

@@ -7,8 +7,8 @@ from typing import cast
 import attrs
 from attrs import validators
 
-from leadconvert.errors import Problem, mistake, twice, unknown
 from leadconvert.fields import Kind, MisfitError
+from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import FrozenMap, is_empty
 
 

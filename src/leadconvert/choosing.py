@@ -5,8 +5,8 @@ from itertools import chain, combinations
 
 import attrs
 
-from leadconvert.errors import Problem
 from leadconvert.fields import Kind
+from leadconvert.problems import Problem
 from leadconvert.records import Lead
 from leadconvert.rules import ConversionRules
 from leadconvert.values import FrozenMap, ids_in, texts

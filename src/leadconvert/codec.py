@@ -23,14 +23,10 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from leadconvert import errors
 from leadconvert.changes import Attach, Change, Delete, Detach, Insert, Update
-from leadconvert.errors import (
-    ConversionError,
-    DefinitionError,
-    LeadConvertError,
-    Problem,
-)
+from leadconvert.errors import ConversionError, DefinitionError, LeadConvertError
 from leadconvert.fields import PYTHON_TYPES, Field
 from leadconvert.past import Conversion, StageChange
+from leadconvert.problems import Problem
 from leadconvert.reading import (
     COLLECTIONS,
     INEXACT,

@@ -7,8 +7,9 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 import attrs
 
-from leadconvert.errors import DefinitionError, Problem, mistake, unknown
+from leadconvert.errors import DefinitionError
 from leadconvert.fields import Field, FieldType, Kind, MisfitError
+from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.values import Channel, freeze, is_empty
 
 

@@ -106,7 +106,8 @@ class Rejected:
 
     Example:
         >>> from leadconvert import Rejected
-        >>> from leadconvert.errors import Problem, refusal
+        >>> from leadconvert.errors import refusal
+        >>> from leadconvert.problems import Problem
         >>> nothing = Problem(cause="targets_required", code="no_targets", params={"kinds": "deal"})
         >>> match Rejected("L-7", refusal("L-7", [nothing])):
         ...     case Rejected(lead_id, error):

@@ -6,14 +6,11 @@ logged, sent and pickled. `ConversionError` and its classes mean that this reque
 text where a list belongs) is an ordinary `TypeError` or `ValueError`.
 """
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from enum import StrEnum
+from collections.abc import Iterable
+from typing import ClassVar
 
-import attrs
-
-from leadconvert.values import FrozenMap, Ref
-from leadconvert.wording import SENTENCES
+from leadconvert.problems import Cause, Problem
+from leadconvert.values import Ref
 
 
 __all__ = [
@@ -43,91 +40,18 @@ __all__ = [
 ]
 
 
-class Cause(StrEnum):
-    """Why something is refused, gravest first: the first cause decides the class of the error.
-
-    Example:
-        >>> from leadconvert.errors import Cause
-        >>> list(Cause)[0]
-        <Cause.DEFINITION: 'definition'>
-    """
-
-    DEFINITION = "definition"
-    LEAD_ACCESS = "lead_access"
-    ALREADY_CONVERTED = "already_converted"
-    STAGE = "stage"
-    TARGETS_REQUIRED = "targets_required"
-    TARGET_ACCESS = "target_access"
-    UNKNOWN_TARGET = "unknown_target"
-    AMBIGUOUS = "ambiguous"
-    INVALID_TARGET = "invalid_target"
-    MISSING = "missing"
-    INVALID = "invalid"
-    REVERSAL = "reversal"
-
-
-@attrs.frozen(kw_only=True)
-class Problem:
-    """One thing wrong: why, where, and the plain facts from which any language can tell it.
-
-    `code` is stable. `target` is the index in what was asked for, `kind` and `field` say where in a
-    record, `place` where in the rules. `params` never holds a value of a record.
-
-    Example:
-        >>> from leadconvert.errors import Cause, Problem
-        >>> problem = Problem(
-        ...     cause=Cause.MISSING, code="required", target=0, kind="deal", field="close_date",
-        ...     params={"label": "Close date"},
-        ... )
-        >>> print(problem)
-        deal needs Close date (supply it in values=)
-    """
-
-    cause: Cause = attrs.field(converter=Cause)
-    code: str
-    target: int | None = None
-    kind: str | None = None
-    field: str | None = None
-    place: str | None = None
-    params: Mapping[str, object] = attrs.field(factory=FrozenMap)
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "params", FrozenMap(self.params))
-
-    @property
-    def message(self) -> str:
-        """What is wrong, in English."""
-        return self._told(0)
-
-    @property
-    def remedy(self) -> str:
-        """The way out, in English."""
-        return self._told(1)
-
-    def __str__(self) -> str:
-        at = f"{self.place}: " if self.place else ""
-        return f"{at}{self.message} ({self.remedy})"
-
-    def _told(self, part: int) -> str:
-        sentence = SENTENCES.get(self.code, (self.code, "see the documentation of that code"))
-        facts = {
-            "kind": self.kind,
-            "field": self.field,
-            "place": self.place,
-            "hint": "",
-            "whom": "",
-        }
-        listed = {
-            name: ", ".join(map(str, value)) if isinstance(value, tuple) else value
-            for name, value in self.params.items()
-        }
-        if guess := listed.get("did_you_mean"):
-            facts["hint"] = f", did you mean {guess!r}?"
-        if could := listed.get("could"):
-            facts["whom"] = f" (such as {could})"
-        if isinstance(candidates := self.params.get("candidates"), tuple):
-            facts["ids"] = ", ".join(repr(one["id"]) for one in candidates)
-        return sentence[part].format_map(facts | listed)
+def _detailed(problem: Problem) -> dict[str, object]:
+    """Return one problem as JSON data, without its params: they are for who builds texts."""
+    steps = [] if problem.target is None else ["into", str(problem.target)]
+    if problem.field is not None:
+        steps += ["values", problem.field]
+    escaped = (step.replace("~", "~0").replace("/", "~1") for step in steps)
+    return {
+        "code": problem.code,
+        "detail": problem.message,
+        "remedy": problem.remedy,
+        "pointer": "".join(f"/{step}" for step in escaped),
+    }
 
 
 class LeadConvertError(Exception):
@@ -140,6 +64,30 @@ class LeadConvertError(Exception):
         >>> issubclass(errors.AccessDeniedError, errors.LeadConvertError)
         True
     """
+
+    #: The status that a service over HTTP would answer with, and what it is called there.
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Error"
+
+    def problem_details(self) -> dict[str, object]:
+        """Return this error as a problem document of RFC 9457: plain JSON data.
+
+        *errors* lists each problem with its code, and with a JSON pointer to the place in the
+        request that it is about: ``/into/0/values/title``, or ``/values/title`` of the lead itself.
+
+        Example:
+            >>> from leadconvert import errors
+            >>> details = errors.ConflictError("it was changed meanwhile").problem_details()
+            >>> details["type"], details["status"]
+            ('urn:leadconvert:changed-meanwhile', 409)
+        """
+        return {
+            "type": f"urn:leadconvert:{self.title.lower().replace(' ', '-')}",
+            "title": self.title,
+            "status": self.status,
+            "detail": str(self),
+            "errors": [_detailed(problem) for problem in getattr(self, "problems", ())],
+        }
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.args == getattr(other, "args", None)
@@ -159,6 +107,9 @@ class DefinitionError(LeadConvertError):
         ...     print(error)
         pipeline sales: stage 'NEW' stands twice (remove or rename one)
     """
+
+    status = 500
+    title = "Rules contradict themselves"
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
@@ -183,6 +134,9 @@ class ConversionError(LeadConvertError):
         >>> print(error)
         lead L-7: nothing to convert into was chosen (choose among deal)
     """
+
+    status = 422
+    title = "Refused"
 
     def __init__(self, lead_id: str, problems: Iterable[Problem], kind: str = "lead") -> None:
         self.lead_id: str = lead_id
@@ -210,6 +164,9 @@ class AccessDeniedError(ConversionError):
         u-1 may not read lead: no role of theirs permits it
     """
 
+    status = 403
+    title = "Access denied"
+
 
 class AlreadyConvertedError(ConversionError):
     """The lead is converted already; the problem's params say what it became.
@@ -226,6 +183,9 @@ class AlreadyConvertedError(ConversionError):
         ...     print(error.problems[0].code)
         in_success_stage
     """
+
+    status = 409
+    title = "Already converted"
 
 
 class StageNotAllowedError(ConversionError):
@@ -244,6 +204,9 @@ class StageNotAllowedError(ConversionError):
         move it back to a stage in process first
     """
 
+    status = 409
+    title = "Stage not allowed"
+
 
 class TargetsRequiredError(ConversionError):
     """Nothing to convert into was chosen.
@@ -261,6 +224,9 @@ class TargetsRequiredError(ConversionError):
         choose among company, contact, deal
     """
 
+    status = 422
+    title = "Targets required"
+
 
 class UnknownTargetError(ConversionError):
     """A chosen kind does not exist in the rules.
@@ -277,6 +243,9 @@ class UnknownTargetError(ConversionError):
         ...     print(error.problems[0].message)
         there is no kind 'dael' to convert into, did you mean 'deal'?
     """
+
+    status = 422
+    title = "Unknown target"
 
 
 class AmbiguousMatchError(ConversionError):
@@ -301,6 +270,9 @@ class AmbiguousMatchError(ConversionError):
         ['C-3', 'C-4']
     """
 
+    status = 409
+    title = "Ambiguous match"
+
 
 class InvalidTargetError(ConversionError):
     """The chosen targets do not go together, such as two records with one id.
@@ -319,6 +291,9 @@ class InvalidTargetError(ConversionError):
         two records of kind deal would have the id 'D-1'
     """
 
+    status = 409
+    title = "Invalid target"
+
 
 class MissingFieldsError(ConversionError):
     """Required fields are empty: all of them, over all targets.
@@ -335,6 +310,9 @@ class MissingFieldsError(ConversionError):
         ...     [(problem.kind, problem.field) for problem in error.problems]
         [('company', 'name'), ('deal', 'title')]
     """
+
+    status = 422
+    title = "Missing fields"
 
 
 class InvalidFieldsError(ConversionError):
@@ -355,6 +333,9 @@ class InvalidFieldsError(ConversionError):
         [('colour', 'unknown_field'), ('close_date', 'wrong_type')]
     """
 
+    status = 422
+    title = "Invalid fields"
+
 
 class NotReversibleError(ConversionError):
     """A conversion cannot be taken back, or not as a whole: everything that stands in the way.
@@ -372,6 +353,9 @@ class NotReversibleError(ConversionError):
         no conversion of the lead is in force
     """
 
+    status = 409
+    title = "Not reversible"
+
 
 class StoreError(LeadConvertError):
     """A store cannot do what it was asked; nothing of it is written. Raised by stores alone.
@@ -384,6 +368,9 @@ class StoreError(LeadConvertError):
         >>> isinstance(error, errors.StoreError), str(error)
         (True, 'it was changed meanwhile: deal D-5')
     """
+
+    status = 500
+    title = "Store error"
 
     def __init__(self, message: str, refs: Iterable[Ref] = ()) -> None:
         self.message: str = message
@@ -403,6 +390,9 @@ class RecordNotFoundError(StoreError):
         there is no such record: lead L-7
     """
 
+    status = 404
+    title = "Record not found"
+
 
 class ConflictError(StoreError):
     """What was decided on has changed meanwhile: a revision, or who holds a key. Decide again.
@@ -413,6 +403,9 @@ class ConflictError(StoreError):
         it was changed meanwhile: lead L-7
     """
 
+    status = 409
+    title = "Changed meanwhile"
+
 
 class IdempotencyError(StoreError):
     """Another request was made under the same key. Choose another key.
@@ -422,6 +415,9 @@ class IdempotencyError(StoreError):
         >>> print(errors.IdempotencyError("k-1"))
         another request was made under the key 'k-1'
     """
+
+    status = 422
+    title = "Key used for another request"
 
     def __init__(self, key: str) -> None:
         self.key: str = key
@@ -438,6 +434,9 @@ class UnavailableError(StoreError):
         the connection was lost
     """
 
+    status = 503
+    title = "Store unavailable"
+
 
 class UnfitValueError(StoreError):
     """The store has no place for a kind, or cannot hold a value; *refs* say of which record.
@@ -448,6 +447,9 @@ class UnfitValueError(StoreError):
         text holds a NUL in title: deal D-5
     """
 
+    status = 422
+    title = "Value cannot be stored"
+
 
 class SchemaVersionError(StoreError):
     """The database was made by another version of the library, or for other kinds.
@@ -457,6 +459,9 @@ class SchemaVersionError(StoreError):
         >>> print(errors.SchemaVersionError("the schema has version 9, this library knows 1"))
         the schema has version 9, this library knows 1
     """
+
+    status = 500
+    title = "Schema of another version"
 
 
 _CLASS_OF: dict[Cause, type[ConversionError]] = {
@@ -488,52 +493,3 @@ def refusal(lead_id: str, problems: Iterable[Problem], kind: str = "lead") -> Co
     causes = {problem.cause for problem in found}
     gravest = next(cause for cause in Cause if cause in causes)
     return _CLASS_OF[gravest](lead_id, found, kind)
-
-
-def mistake(code: str, place: str, **params: object) -> Problem:
-    """Return the problem that something in the rules is, at *place*.
-
-    Example:
-        >>> from leadconvert.errors import mistake
-        >>> print(mistake("duplicate", "pipeline sales", what="stage", name="NEW"))
-        pipeline sales: stage 'NEW' stands twice (remove or rename one)
-    """
-    return Problem(cause=Cause.DEFINITION, code=code, place=place, params=params)
-
-
-def twice(what: str, names: Iterable[str], place: str) -> Iterable[Problem]:
-    """Yield the mistake that a name stands twice, once for each time too many.
-
-    Example:
-        >>> from leadconvert.errors import twice
-        >>> [str(mistake) for mistake in twice("stage", ["a", "b", "a"], "pipeline p")]
-        ["pipeline p: stage 'a' stands twice (remove or rename one)"]
-    """
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            yield mistake("duplicate", place, what=what, name=name)
-        seen.add(name)
-
-
-def unknown(what: str, name: str, known: Iterable[str], place: str) -> Problem:
-    """Return the mistake that *name* is not among the *known*, with the likeliest meant.
-
-    Example:
-        >>> from leadconvert.errors import unknown
-        >>> print(unknown("kind", "dael", ["deal", "contact"], "mapping 3"))
-        mapping 3: there is no kind 'dael', did you mean 'deal'? (correct the name)
-    """
-    return mistake("unknown", place, what=what, name=name, **did_you_mean(name, known))
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> dict[str, str]:
-    """Return the param `did_you_mean` if *name* is close to one of the *known* names.
-
-    Example:
-        >>> from leadconvert.errors import did_you_mean
-        >>> did_you_mean("contcat", ["contact", "deal"])
-        {'did_you_mean': 'contact'}
-    """
-    guesses = get_close_matches(name, known, n=1)
-    return {"did_you_mean": str(guesses[0])} if guesses else {}  # an enum's member as its text

@@ -13,7 +13,8 @@ from typing import Final, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
-from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
+from leadconvert.errors import DefinitionError
+from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
 from leadconvert.values import (
     Address,

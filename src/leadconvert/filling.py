@@ -8,11 +8,11 @@ from datetime import datetime
 
 import attrs
 
-from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Field, Kind, MisfitError
 from leadconvert.mapping import FieldMapping, Transform, TransformError
 from leadconvert.merging import Conflict, Merger, merged
 from leadconvert.pipelines import Pipeline
+from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.products import total
 from leadconvert.records import Lead, Record
 from leadconvert.results import Outcome, Row

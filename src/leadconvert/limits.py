@@ -6,9 +6,10 @@ from enum import StrEnum
 import attrs
 from attrs import validators
 
-from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
+from leadconvert.errors import DefinitionError
 from leadconvert.fields import Kind
 from leadconvert.pipelines import Pipeline, StageRole
+from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.records import Record
 from leadconvert.values import Ref, ids_in
 

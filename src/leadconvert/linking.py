@@ -6,8 +6,8 @@ from collections.abc import Set as AbstractSet
 import attrs
 
 from leadconvert.access import Action
-from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
+from leadconvert.problems import Cause, Problem
 from leadconvert.records import Record
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
@@ -23,7 +23,7 @@ class Links:
 
     Example:
         >>> from leadconvert import Actor, Ref, presets
-        >>> from leadconvert.errors import Cause
+        >>> from leadconvert.problems import Cause
         >>> from leadconvert.linking import Links
         >>> from leadconvert.rights import Rights
         >>> rules = presets.bitrix24()
@@ -53,7 +53,7 @@ class Links:
 
         Example:
             >>> from leadconvert import Actor, Company, Policy, Ref, presets
-            >>> from leadconvert.errors import Cause
+            >>> from leadconvert.problems import Cause
             >>> from leadconvert.linking import Links
             >>> from leadconvert.rights import Rights
             >>> rules, everything = presets.bitrix24(), Policy.allow_all()

@@ -5,7 +5,8 @@ from typing import Final
 
 import attrs
 
-from leadconvert.errors import DefinitionError, Problem, mistake
+from leadconvert.errors import DefinitionError
+from leadconvert.problems import Problem, mistake
 from leadconvert.values import Channel, FrozenMap, freeze, is_empty, texts
 
 

@@ -12,8 +12,9 @@ from typing import Final, Literal, Protocol
 import attrs
 from attrs import validators
 
-from leadconvert.errors import DefinitionError, Problem, mistake, unknown
+from leadconvert.errors import DefinitionError
 from leadconvert.fields import FieldType, Kind
+from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.records import Record
 from leadconvert.values import Channel, texts
 

@@ -12,13 +12,14 @@ import attrs
 from leadconvert.access import AccessRequest, Actor, Authorizer
 from leadconvert.acting import Chain, moved_event
 from leadconvert.closing import so_far
-from leadconvert.errors import Cause, Problem, refusal
+from leadconvert.errors import refusal
 from leadconvert.fields import Kind
 from leadconvert.linking import Links, there
 from leadconvert.moving import MOVING, Step, pipeline_of
 from leadconvert.pipelines import StageRole
 from leadconvert.planning import plan
 from leadconvert.plans import FormField, Plan
+from leadconvert.problems import Cause, Problem
 from leadconvert.records import Lead, Record, changed
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules

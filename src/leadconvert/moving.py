@@ -8,12 +8,12 @@ import attrs
 
 from leadconvert.access import Action
 from leadconvert.asking import form_field
-from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Kind, MisfitError
 from leadconvert.linking import Links
 from leadconvert.past import StageChange
 from leadconvert.pipelines import Pipeline, Stage, StageRole
 from leadconvert.plans import FormField
+from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Record, changed
 from leadconvert.rights import Sight
 from leadconvert.rules import ConversionRules

@@ -9,8 +9,9 @@ import attrs
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from leadconvert.errors import DefinitionError, unknown
+from leadconvert.errors import DefinitionError
 from leadconvert.matching import Plain
+from leadconvert.problems import unknown
 
 
 __all__ = ["Standard"]

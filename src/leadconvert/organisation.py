@@ -11,8 +11,9 @@ import attrs
 from attrs import validators
 
 from leadconvert.access import AccessRequest, Actor, Authorizer, Decision
-from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
+from leadconvert.errors import DefinitionError
 from leadconvert.policy import Policy
+from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import is_empty, texts
 
 

@@ -8,8 +8,9 @@ from attrs import validators
 
 from leadconvert.access import ANY
 from leadconvert.conditions import AllOf, AnyOf, Condition, Not, Where
-from leadconvert.errors import DefinitionError, Problem, mistake, unknown
+from leadconvert.errors import DefinitionError
 from leadconvert.fields import Kind
+from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.records import Lead
 from leadconvert.values import digest, is_empty, texts
 

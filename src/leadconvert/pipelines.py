@@ -5,7 +5,8 @@ from enum import StrEnum
 
 import attrs
 
-from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
+from leadconvert.errors import DefinitionError
+from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import is_empty, texts
 
 

@@ -19,7 +19,6 @@ from leadconvert.carrying import Carrying, mapped, question_about
 from leadconvert.choosing import Choices, choose
 from leadconvert.closing import Closing, key_of
 from leadconvert.earlier import Earlier
-from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
 from leadconvert.filling import Filler
 from leadconvert.leftovers import leftovers
@@ -27,6 +26,7 @@ from leadconvert.linking import Links, there
 from leadconvert.moving import Step
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft, FormField, Plan, Question
+from leadconvert.problems import Cause, Problem
 from leadconvert.records import Lead, Record, changed
 from leadconvert.results import ConversionResult, Outcome, Row
 from leadconvert.rights import Rights, rights_on_lead

@@ -6,8 +6,9 @@ import attrs
 
 from leadconvert.access import AccessRequest
 from leadconvert.choosing import Choices
-from leadconvert.errors import Cause, Problem, refusal
+from leadconvert.errors import refusal
 from leadconvert.fields import FieldType, Option
+from leadconvert.problems import Cause, Problem
 from leadconvert.records import Lead
 from leadconvert.results import ChildOutcome, ConversionResult, Row, dropped
 from leadconvert.targets import Request

@@ -19,9 +19,10 @@ from leadconvert.access import (
     Grant,
     Scope,
 )
-from leadconvert.errors import DefinitionError, Problem, mistake, twice, unknown
+from leadconvert.errors import DefinitionError
 from leadconvert.fields import Kind
 from leadconvert.pipelines import Pipeline
+from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import canonical, is_empty
 
 

@@ -15,7 +15,8 @@ from cattrs.errors import (
     IterableValidationNote,
 )
 
-from leadconvert.errors import LeadConvertError, did_you_mean
+from leadconvert.errors import LeadConvertError
+from leadconvert.problems import did_you_mean
 
 
 __all__ = [

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import attrs
 
 from leadconvert.access import Actor, Authorizer
-from leadconvert.errors import Cause, InvalidFieldsError, Problem, did_you_mean
+from leadconvert.errors import InvalidFieldsError
 from leadconvert.planning import plan
 from leadconvert.plans import Plan
+from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry, Known, Request

@@ -9,10 +9,10 @@ from leadconvert.access import AccessRequest, Action, Actor, Authorizer
 from leadconvert.changes import Change, ChangeSet, Event, Update, plain
 from leadconvert.children import pointers
 from leadconvert.closing import referring, so_far
-from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.linking import there
 from leadconvert.past import Conversion, StageChange, Undoing, Undone
 from leadconvert.pipelines import Pipeline, StageRole
+from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead, changed
 from leadconvert.reverted import Reversal, ReversalPlan
 from leadconvert.rights import Rights, about

@@ -4,8 +4,9 @@ import attrs
 
 from leadconvert.access import AccessRequest
 from leadconvert.changes import ChangeSet, Receipt, Update
-from leadconvert.errors import Problem, refusal
+from leadconvert.errors import refusal
 from leadconvert.past import Conversion
+from leadconvert.problems import Problem
 from leadconvert.records import Lead, Record, changed
 from leadconvert.values import Ref
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 import attrs
 
 from leadconvert.access import AccessRequest, Action, Actor, Authorizer, Decision
-from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Kind
 from leadconvert.pipelines import StageRole
+from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead, Record
 from leadconvert.rules import ConversionRules
 from leadconvert.values import is_empty
@@ -279,7 +279,7 @@ class Rights:
 
         Example:
             >>> from leadconvert import AccessRequest, Actor, presets
-            >>> from leadconvert.errors import Cause
+            >>> from leadconvert.problems import Cause
             >>> from leadconvert.rights import Rights
             >>> rules = presets.bitrix24()
             >>> rights = Rights(actor=Actor("u-7"), authorizer=rules.policy, rules=rules)

@@ -10,14 +10,7 @@ import attrs
 from leadconvert.access import ANY
 from leadconvert.automation import Automation, automation_mistakes
 from leadconvert.children import ChildRule, child_mistakes
-from leadconvert.errors import (
-    DefinitionError,
-    Problem,
-    did_you_mean,
-    mistake,
-    twice,
-    unknown,
-)
+from leadconvert.errors import DefinitionError
 from leadconvert.fields import LEAD, Field, Kind, MisfitError
 from leadconvert.limits import Limit, limit_mistakes
 from leadconvert.mapping import TRANSFORMS, FieldMapping, Transform
@@ -26,6 +19,7 @@ from leadconvert.merging import CONFLICTS, Merger, misfit
 from leadconvert.owning import OwnerRule, owner_mistakes
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.policy import Policy, grant_mistakes
+from leadconvert.problems import Problem, did_you_mean, mistake, twice, unknown
 from leadconvert.records import GenericRecord, Lead, Record
 from leadconvert.values import FrozenMap, attributes, digest, is_empty
 

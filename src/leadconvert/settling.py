@@ -8,11 +8,11 @@ import attrs
 
 from leadconvert.access import Action
 from leadconvert.earlier import Earlier
-from leadconvert.errors import Cause, Problem, did_you_mean
 from leadconvert.fields import Kind
 from leadconvert.limits import Made
 from leadconvert.linking import Links
 from leadconvert.matching import Match, Then
+from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead, Record
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Create, Link, Merge, Target

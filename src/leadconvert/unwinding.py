@@ -8,8 +8,8 @@ import attrs
 from leadconvert.access import Action
 from leadconvert.changes import Change, Delete, Detach, Update, plain
 from leadconvert.closing import referring
-from leadconvert.errors import Cause, Problem
 from leadconvert.fields import Kind
+from leadconvert.problems import Cause, Problem
 from leadconvert.records import Record, changed
 from leadconvert.rights import Rights
 from leadconvert.targets import survivor

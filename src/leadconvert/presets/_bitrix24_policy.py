@@ -11,7 +11,8 @@ from typing import Final, Generic, TypeVar
 import attrs
 
 from leadconvert import Action, Grant, Policy, Role, Scope
-from leadconvert.errors import DefinitionError, Problem, mistake, unknown
+from leadconvert.errors import DefinitionError, Problem
+from leadconvert.problems import mistake, unknown
 from leadconvert.values import is_empty
 
 
