@@ -209,8 +209,13 @@ class ChangeSet:
     #: What taking the conversions back needs: to be kept with their ids, apart from the lead.
     traces: tuple[Trace, ...] = attrs.field(default=(), converter=_traces)
 
-    def bound(self, ids: Mapping[Ref, Ref]) -> "ChangeSet":
+    def bound(
+        self, ids: Mapping[Ref, Ref], revisions: Mapping[Ref, str] | None = None
+    ) -> "ChangeSet":
         """Return these changes with every provisional ref as it is stored, by *ids*.
+
+        *revisions* are those in the receipts of the change sets named in `after`, by stored ref:
+        what changes a record that one of them made means the record as they left it.
 
         Example:
             >>> from leadconvert import ChangeSet, Insert, Ref
@@ -221,7 +226,7 @@ class ChangeSet:
         """
         return attrs.evolve(
             self,
-            changes=[_bound_change(change, ids) for change in self.changes],
+            changes=[_bound_change(change, ids, revisions or {}) for change in self.changes],
             events=[_bound_event(event, ids) for event in self.events],
             traces=[bound(trace, ids) for trace in self.traces],
         )
@@ -352,8 +357,10 @@ def bound(trace: Trace, stored: Mapping[Ref, Ref]) -> Trace:
     return attrs.evolve(trace, steps=[_bound_step(step, stored) for step in trace.steps])
 
 
-def _bound_change(change: Change, ids: Mapping[Ref, Ref]) -> Change:
+def _bound_change(change: Change, ids: Mapping[Ref, Ref], revisions: Mapping[Ref, str]) -> Change:
     ref = ids.get(change.ref, change.ref)
+    if isinstance(change, Update | Delete) and change.ref.provisional and change.revision is None:
+        change = attrs.evolve(change, revision=revisions.get(ref))
     match change:
         case Insert() | Update():
             return attrs.evolve(

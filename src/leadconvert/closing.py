@@ -71,8 +71,6 @@ class Closing:
     travelled: Travelled = attrs.field(factory=Travelled)
     #: The records that were known, by their refs as a change set tells them.
     there: Mapping[Ref, Record] = attrs.field(factory=dict)
-    #: The keys of the change sets that are to be applied before.
-    after: tuple[str, ...] = ()
     reason: str | None = None
     rule: AutomationRule | None = None
 
@@ -134,7 +132,6 @@ class Closing:
             fingerprint=self.request.fingerprint,
             changes=changes,
             events=events,
-            after=self.after,
             traces=[Trace(id=conversion.id, steps=self._traced(changes, written))],
         )
 

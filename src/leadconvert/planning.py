@@ -16,6 +16,7 @@ from leadconvert.asking import form_fields, missing
 from leadconvert.assigning import Assigning
 from leadconvert.automation import AutomationRule
 from leadconvert.carrying import Carrying, mapped, question_about
+from leadconvert.changes import ChangeSet, Insert, Update
 from leadconvert.choosing import Choices, choose
 from leadconvert.closing import Closing, key_of
 from leadconvert.earlier import Earlier
@@ -219,7 +220,7 @@ class _Planner:
         )
 
     def what_changes(self, travelled: Travelled) -> ConversionResult:
-        return Closing(
+        result = Closing(
             lead=self.lead,
             rules=self.rules,
             actor=self.actor,
@@ -229,7 +230,6 @@ class _Planner:
             settled={one.ref: one for one in self.settled.values()},
             rows=tuple(self.rows),
             request=self.request,
-            after=self._keys_before(),
             values=self.filled,
             before=self.before,
             travelled=travelled,
@@ -237,6 +237,10 @@ class _Planner:
             reason=self.reason,
             rule=self.rule,
         ).result()
+        if not self.known.pending:
+            return result
+        after = self._keys_before(result.changes)
+        return attrs.evolve(result, changes=attrs.evolve(result.changes, after=after))
 
     @property
     def earlier(self) -> Earlier:
@@ -264,9 +268,12 @@ class _Planner:
         own = key_of(self.request, self.lead) if self.known.pending else ""
         return [one for one in self.known.pending if one.key != own]
 
-    def _keys_before(self) -> tuple[str, ...]:
-        """Return the keys of the change sets that make or change what this one refers to."""
+    def _keys_before(self, changes: ChangeSet) -> tuple[str, ...]:
+        """Return the keys of the change sets that make or change what this one refers to or saw."""
         used = {one.ref.stored for one in self.settled.values()}
+        for change in changes.changes:
+            if isinstance(change, Insert | Update):
+                used |= {ref.stored for claim in change.claims for ref in claim.seen}
         pending = ((one.key, there(self.rules, [one.record])) for one in self._pending)
         return tuple(dict.fromkeys(key for key, refs in pending if not used.isdisjoint(refs)))
 

@@ -1,16 +1,17 @@
 """Records brought into a store as everything is: as a change set."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
-from leadconvert.changes import ChangeSet, Insert
+from leadconvert.changes import ChangeSet, Insert, bind
 from leadconvert.claiming import claims
 from leadconvert.closing import referring
+from leadconvert.fields import Kind
 from leadconvert.linking import there
 from leadconvert.records import Record, held
 from leadconvert.rules import ConversionRules
-from leadconvert.values import digest, is_empty
+from leadconvert.values import attributes, digest
 
 
 __all__ = ["seed"]
@@ -37,9 +38,21 @@ def seed(records: Iterable[Record], *, rules: ConversionRules, key: str | None =
     changes: list[Insert] = []
     for ref, record in by_ref.items():
         kind = next(one for one in rules.every_kind if one.id == ref.kind)
-        filled = {name: value for name, value in held(record).items() if not is_empty(value)}
-        values = referring(kind, filled, set(new.values()))
+        said = {name: bind(one, new) for name, one in _said(kind, record).items()}
+        values = referring(kind, said, set(new.values()))
         seen = {new[one]: other for one, other in by_ref.items() if one != ref}
         changes.append(Insert(new[ref], values, claims(rules, kind, record, seen)))
     fingerprint = digest(("seed", [(str(ref), record) for ref, record in by_ref.items()]))
     return ChangeSet(key=key or f"seed/{fingerprint}", fingerprint=fingerprint, changes=changes)
+
+
+def _said(kind: Kind, record: Record) -> Mapping[str, object]:
+    """Return what a record says, blank or not: all but what its class would say anyway."""
+    if kind.cls is None:
+        return record.custom
+    own = attributes(kind.cls)
+    return {
+        name: value
+        for name, value in held(record).items()
+        if name not in own or value != own[name].default
+    }

@@ -1,6 +1,7 @@
 """What each driver loads, decides, and reads back where it was asked before."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Required, TypedDict
 
@@ -32,9 +33,11 @@ from leadconvert import (
     wanted,
     wanted_reversal,
 )
+from leadconvert.fields import MisfitError
+from leadconvert.records import changed
 from leadconvert.stores._port import AsyncStore, Store
 from leadconvert.stores._steps import Driver, Steps, by_ref, found
-from leadconvert.values import ids_in
+from leadconvert.values import ids_in, texts
 
 
 __all__ = [
@@ -95,11 +98,11 @@ def converting(
 ) -> Steps[ConversionResult]:
     """Return the steps of converting a stored lead."""
     rules, targets = asked["rules"], into if isinstance(into, str | Target) else list(into)
-    ref, values = Ref(rules.lead.id, lead_id), asked.get("values")
+    ref, values, told = Ref(rules.lead.id, lead_id), asked.get("values"), _telling(asked)
 
     def ask(known: Known) -> Wanted:
         need = wanted(
-            _lead(known, ref, rules),
+            _filled(_lead(known, ref, rules), values, rules),
             targets,
             rules=rules,
             carry=asked.get("carry"),
@@ -115,7 +118,7 @@ def converting(
             rules=rules,
             actor=asked["actor"],
             at=asked["at"],
-            known=_told(known, asked),
+            known=told(known),
             carry=asked.get("carry"),
             key=asked.get("key"),
             authorizer=asked.get("authorizer"),
@@ -143,15 +146,16 @@ def advancing(
     """Return the steps of moving a stored record."""
     rules, targets = asked["rules"], into if isinstance(into, str | Target) else list(into)
     ref = record if isinstance(record, Ref) else Ref(rules.lead.id, record)
-    values = asked.get("values")
+    values, told = asked.get("values"), _telling(asked)
 
     def ask(known: Known) -> Wanted:
         moved = found(known, ref, rules)
         kind = rules.kind_of(moved)
         need = Wanted() if kind is None else _given(kind, values)
         if isinstance(moved, Lead):
-            own = wanted(moved, targets, rules=rules, carry=asked.get("carry"), known=known)
-            need = _united(need, own, _by_rules(moved, rules, known))
+            lead = _filled(moved, values, rules)
+            own = wanted(lead, targets, rules=rules, carry=asked.get("carry"), known=known)
+            need = _united(need, own, _by_rules(lead, rules, known))
         return need
 
     def decide(known: Known) -> MovePlan:
@@ -162,7 +166,7 @@ def advancing(
             rules=rules,
             actor=asked["actor"],
             at=asked["at"],
-            known=_told(known, asked),
+            known=told(known),
             carry=asked.get("carry"),
             key=asked.get("key"),
             authorizer=asked.get("authorizer"),
@@ -176,14 +180,14 @@ def advancing(
 
 def arriving(store: Store | AsyncStore, lead: Lead, asked: Arriving) -> Steps[MoveResult]:
     """Return the steps of storing a lead that arrives."""
-    rules = asked["rules"]
+    rules, told = asked["rules"], _telling(asked)
 
     def decide(known: Known) -> _Arrival:
         moved = arrive(
             lead,
             rules=rules,
             at=asked["at"],
-            known=_told(known, asked),
+            known=told(known),
             key=asked.get("key"),
             authorizer=asked.get("authorizer"),
         )
@@ -265,8 +269,21 @@ def _lead(known: Known, ref: Ref, rules: ConversionRules) -> Lead:
     return lead
 
 
-def _told(known: Known, asked: Arriving) -> Known:
-    return attrs.evolve(known, eligible_owners=asked.get("eligible_owners"))
+def _telling(asked: Arriving) -> Callable[[Known], Known]:
+    """Return what adds to what a store knows who may own something, however often it is called."""
+    owners = asked.get("eligible_owners")
+    eligible = None if owners is None else texts(owners)
+    return lambda known: attrs.evolve(known, eligible_owners=eligible)
+
+
+def _filled(lead: Lead, values: Mapping[str, object] | None, rules: ConversionRules) -> Lead:
+    """Return *lead* with those of the values that fit: by them it finds others, and refers."""
+    fitting: dict[str, object] = {}
+    for name, value in (values or {}).items():
+        if value is not None and name in rules.lead.members:
+            with suppress(MisfitError):
+                fitting[name] = rules.lead.members[name].accept(value)
+    return changed(lead, fitting)
 
 
 def _given(kind: Kind, values: Mapping[str, object] | None) -> Wanted:

@@ -93,6 +93,8 @@ class MemoryStore:
 
     def load(self, wanted: Wanted, /) -> Known:
         """Return what is *wanted*, as it is now."""
+        for kind in _kinds_in(wanted):
+            self.kind(kind)
         state = self._state
         found = {ref: state.records[ref] for ref in wanted.refs if ref in state.records}
         keys = {(kind, key) for kind, key in wanted.matches}
@@ -135,22 +137,28 @@ class MemoryStore:
         return any((ref.kind, key) in keys for key in match_keys(record, rules=self.rules))
 
     def _refers(self, ref: Ref, record: Record, related: set[tuple[str, str, Ref]]) -> bool:
-        kind = self.kind(ref)
+        kind = self.kind(ref.kind)
         return any(
             ref.kind == of and to.id in ids_in(kind.read(record, field))
             for of, field, to in related
         )
 
-    def kind(self, ref: Ref) -> Kind:
-        """Return the kind of a record.
+    def kind(self, id: str, refs: Iterable[Ref] = ()) -> Kind:  # noqa: A002
+        """Return the kind with *id*; *refs* are the records that are said to be of it.
 
         Raises:
             leadconvert.errors.UnfitValueError: the rules have no such kind.
         """
         for kind in self.rules.every_kind:
-            if kind.id == ref.kind:
+            if kind.id == id:
                 return kind
-        raise UnfitValueError(f"the store has no kind {ref.kind!r}", [ref])
+        raise UnfitValueError(f"the store has no kind {id!r}", refs)
+
+
+def _kinds_in(wanted: Wanted) -> set[str]:
+    """Return the kinds of all that is wanted."""
+    asked = {ref.kind for ref in wanted.refs} | {kind for kind, _ in wanted.matches}
+    return asked | {kind for kind, _, _ in wanted.related}
 
 
 @attrs.define(kw_only=True)
@@ -168,13 +176,15 @@ class _Writing:
     def write(self) -> tuple[_State, Receipt]:
         changes, state = self.changes, self.state
         self.records, self.number = dict(state.records), state.written
+        left: dict[Ref, str] = {}
         for key in changes.after:
             if key not in state.receipts:
                 raise ConflictError(f"change set {key!r} is to be applied before")
             self.ids.update(state.receipts[key].ids)
+            left.update(state.receipts[key].revisions)
         own = {ref: self._stored(ref) for ref in made(changes)}
         self.ids |= own
-        whole = changes.bound(self.ids)
+        whole = changes.bound(self.ids, left)
         for change in whole.changes:
             self._check_claims(change, set(own.values()))
         for change in whole.changes:
@@ -206,13 +216,13 @@ class _Writing:
                 raise ConflictError(f"others hold the key {claim.key.type} by now", [change.ref])
 
     def _write(self, change: Change) -> None:
-        ref, kind = change.ref, self.store.kind(change.ref)
+        ref, kind = change.ref, self.store.kind(change.ref.kind, [change.ref])
         there = self.records.get(ref)
         if isinstance(change, Insert):
             if there is not None:
                 raise ConflictError("there is such a record already", [ref])
             given = {name: plain(value) for name, value in change.values.items()}
-            self._put(ref, kind.build(ref.id, given))
+            self._put(ref, _fitting(ref, lambda: kind.build(ref.id, given)))
             return
         if isinstance(change, Detach) and there is None:
             return
@@ -224,7 +234,7 @@ class _Writing:
         match change:
             case Update():
                 given = {name: plain(value) for name, value in change.values.items()}
-                self._put(ref, changed(there, given))
+                self._put(ref, _fitting(ref, lambda: changed(there, given)))
             case Delete():
                 del self.records[ref]
             case Attach() | Detach():
@@ -236,9 +246,20 @@ class _Writing:
                     else [one for one in held if one not in named]
                 )
                 # it makes no new revision: many may add to one record at once
-                self.records[ref] = changed(there, {change.field: tuple(left)})
+                added = {change.field: tuple(left)}
+                self.records[ref] = _fitting(ref, lambda: changed(there, added))
 
     def _put(self, ref: Ref, record: Record) -> None:
         self.number += 1
         self.revisions[ref] = str(self.number)
         self.records[ref] = changed(record, {"revision": str(self.number)})
+
+
+def _fitting(ref: Ref, make: Callable[[], Record]) -> Record:
+    """Return the record that is made, or say that its class refuses a value."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 - a user's class may raise anything
+        name = type(error).__name__
+        # what the class says may hold the value
+        raise UnfitValueError(f"a value does not fit ({name})", [ref]) from None

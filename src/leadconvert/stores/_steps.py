@@ -1,11 +1,23 @@
 """One request on its way through a store: the steps it takes, and who walks them."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Final, Protocol, TypeVar
 
 import attrs
 
-from leadconvert import ChangeSet, ConversionRules, Known, Lead, Receipt, Record, Ref, Wanted
+from leadconvert import (
+    ChangeSet,
+    ConversionRules,
+    Insert,
+    Known,
+    Lead,
+    MatchKey,
+    Receipt,
+    Record,
+    Ref,
+    Update,
+    Wanted,
+)
 from leadconvert.errors import (
     ConflictError,
     IdempotencyError,
@@ -114,8 +126,8 @@ class Plan(Protocol[D_co]):
 class Driver:
     """One request about one record that is stored, or about one that arrives: then *ref* is None.
 
-    *ask* says what else to load for it; a conflict is decided again, *attempts* times in all, where
-    the store begins its own transactions.
+    *ask* says what else to load for it; who holds a key that is to be claimed is loaded as well. A
+    conflict is decided again, *attempts* times in all, where the store begins its own transactions.
     """
 
     ref: Ref | None
@@ -135,12 +147,11 @@ class Driver:
         left = self.attempts if self.owns_transaction else 1
         while True:
             left -= 1
-            known = yield from self._gathered()
-            decided = decide(known)
-            if known.receipt is not None:
-                if known.receipt.fingerprint != decided.fingerprint:
+            decided, before = yield from self._decided(decide)
+            if before is not None:
+                if before.fingerprint != decided.fingerprint:
                     raise IdempotencyError(str(self.key))
-                return (yield from self._again(read, known.receipt))
+                return (yield from self._again(read, before))
             result = decided.result()
             try:
                 receipt = yield Apply(result.changes)
@@ -153,17 +164,25 @@ class Driver:
                 return (yield from self._again(read, receipt))
             return stored(result, receipt)
 
-    def _gathered(self) -> Generator[Load | Apply, Known | Receipt, Known]:
-        """Load what is wanted, until nothing more is."""
+    def _decided(
+        self, decide: Callable[[Known], Plan[D]]
+    ) -> Generator[Load | Apply, Known | Receipt, tuple[Plan[D], Receipt | None]]:
+        """Load until nothing more is wanted; return what is decided, or was applied before."""
         own = () if self.ref is None else (self.ref,)
-        asked = Wanted(refs=own, key=self.key)
+        asked, claimed = Wanted(refs=own, key=self.key), frozenset[tuple[str, MatchKey]]()
         for _ in range(_ROUNDS):
             known = yield from _loaded(asked)
             need = self.ask(known)
-            more = attrs.evolve(need, refs=(*own, *need.refs), key=self.key)
+            refs = (*own, *_of_kinds(need.refs, self.rules))
+            more = attrs.evolve(need, refs=refs, key=self.key)
             if _covers(asked, more):
-                return known
-            asked = more
+                decided = decide(known)
+                if known.receipt is not None:
+                    return decided, known.receipt
+                claimed |= _claimed(decided.result().changes)
+                if claimed <= {*asked.matches}:
+                    return decided, None
+            asked = attrs.evolve(more, matches=(*more.matches, *sorted(claimed - {*more.matches})))
         raise UnavailableError("it changes faster than it can be read", own)
 
     def _again(self, read: Callable[[Known, Ref, Receipt], D], receipt: Receipt) -> Steps[D]:
@@ -174,7 +193,7 @@ class Driver:
         known = yield from _loaded(Wanted(refs=(ref,)))
         record = found(known, ref, self.rules)
         made = record.conversions if isinstance(record, Lead) else ()
-        refs = (one for each in made for one in each.targets)
+        refs = _of_kinds((one for each in made for one in each.targets), self.rules)
         return read((yield from _loaded(Wanted(refs=(ref, *refs)))), ref, receipt)
 
 
@@ -200,6 +219,22 @@ def by_ref(known: Known, rules: ConversionRules) -> dict[Ref, Record]:
     """Return the records that are known by their refs."""
     kinds = ((rules.kind_of(record), record) for record in known.records)
     return {Ref(kind.id, record.id): record for kind, record in kinds if kind is not None}
+
+
+def _of_kinds(refs: Iterable[Ref], rules: ConversionRules) -> Iterator[Ref]:
+    """Yield what is of a kind of the rules: no store has what these knew once, or never knew."""
+    kinds = {kind.id for kind in rules.every_kind}
+    yield from (ref for ref in refs if ref.kind in kinds)
+
+
+def _claimed(changes: ChangeSet) -> frozenset[tuple[str, MatchKey]]:
+    """Return the keys that are claimed, each with the kind of record it is claimed for."""
+    return frozenset(
+        (change.ref.kind, claim.key)
+        for change in changes.changes
+        if isinstance(change, Insert | Update)
+        for claim in change.claims
+    )
 
 
 def _covers(asked: Wanted, need: Wanted) -> bool:

@@ -4,7 +4,9 @@ They fit *your* rules: a suite that says ``@given(leads(rules))`` meets every cu
 declared, and values nobody thought of. Needs ``leadconvert[testing]``.
 """
 
+from leadconvert.testing._contract_rules import Visit
 from leadconvert.testing.access import access_requests, actors, grants, organisations, policies
+from leadconvert.testing.contract import Opened, StoreContract
 from leadconvert.testing.plain import (
     addresses,
     amounts,
@@ -22,7 +24,10 @@ from leadconvert.testing.rules import Project, conversion_rules
 
 
 __all__ = [
+    "Opened",
     "Project",
+    "StoreContract",
+    "Visit",
     "access_requests",
     "actors",
     "addresses",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from itertools import count
 from typing import ClassVar, Final, TypeVar
@@ -11,13 +12,17 @@ import attrs
 from leadconvert import (
     Change,
     ChangeSet,
+    Claim,
     ConversionRules,
     Event,
+    Insert,
+    Kind,
     Known,
     Receipt,
     Record,
     Ref,
     Trace,
+    Update,
     Wanted,
     seed,
 )
@@ -28,7 +33,7 @@ from leadconvert.testing._contract_rules import RULES
 from leadconvert.values import canonical
 
 
-__all__ = ["AT", "Bench", "Opened", "Subject", "same", "told"]
+__all__ = ["AT", "Bench", "Opened", "Subject", "benched", "raised", "same", "told", "unchanged"]
 
 E = TypeVar("E", bound=StoreError)
 
@@ -91,6 +96,12 @@ class Bench:
         """The store under test."""
         return self.opened.store
 
+    def beside(self, store: Store) -> "Bench":
+        """Return the same bench for another *store* on the same storage."""
+        beside = copy(self)
+        beside.opened = attrs.evolve(self.opened, store=store)
+        return beside
+
     def changes(
         self,
         *changes: Change,
@@ -113,6 +124,19 @@ class Bench:
     def apply(self, *changes: Change) -> Receipt:
         """Apply *changes* as one change set."""
         return self.store.apply(self.changes(*changes))
+
+    def new(self, kind: str) -> Ref:
+        """Return a provisional ref that nobody has used."""
+        return Ref(kind, f"{kind}-new-{next(self._numbers)}", provisional=True)
+
+    def insert(self, kind: str, values: Mapping[str, object], *claims: Claim) -> Ref:
+        """Insert one record by its values; return its ref as stored."""
+        new = self.new(kind)
+        return dict(self.apply(Insert(new, values, claims)).ids)[new]
+
+    def update(self, ref: Ref, values: Mapping[str, object], *claims: Claim) -> Receipt:
+        """Update a record as it is now."""
+        return self.apply(Update(ref, self.revision(ref), values, claims))
 
     def put(self, *records: Record) -> tuple[Ref, ...]:
         """Store *records* as they are; return their refs as stored, in order."""
@@ -151,8 +175,11 @@ class Bench:
 
     def read(self, ref: Ref, field: str) -> object:
         """Return what a record that is there holds in one field."""
-        kind = next(kind for kind in self.rules.every_kind if kind.id == ref.kind)
-        return kind.read(self.record(ref), field)
+        return self.kind(ref).read(self.record(ref), field)
+
+    def kind(self, ref: Ref) -> Kind:
+        """Return the kind of a record."""
+        return next(kind for kind in self.rules.every_kind if kind.id == ref.kind)
 
     def revision(self, ref: Ref) -> str | None:
         """Return the revision of a record that is there."""
@@ -221,8 +248,9 @@ class Subject:
         """Open a store that is new and empty each time, made for `rules`; close it afterwards."""
         raise NotImplementedError("open_store() is to yield Opened(store, refs, events)")
 
-    @contextmanager
-    def bench(self) -> Iterator[Bench]:
-        """Open a store and give it a bench."""
-        with self.open_store() as opened:
-            yield Bench(opened)
+
+@contextmanager
+def benched(subject: Subject) -> Iterator[Bench]:
+    """Open a store and put it on a bench."""
+    with subject.open_store() as opened:
+        yield Bench(opened)

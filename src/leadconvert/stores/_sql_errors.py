@@ -1,0 +1,105 @@
+"""What a database says is wrong, as an error of a store: none of a driver's own gets out."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy import exc
+
+from leadconvert.errors import (
+    ConflictError,
+    SchemaVersionError,
+    StoreError,
+    UnavailableError,
+    UnfitValueError,
+)
+
+
+__all__ = ["translated"]
+
+_Told = tuple[type[StoreError], str]
+
+_LOST: Final = UnavailableError, "the connection was lost"
+_LATE: Final = ConflictError, "somebody else was quicker"
+_UNFIT: Final = UnfitValueError, "a value that the database cannot hold"
+_READ_ONLY: Final = StoreError, "the database is read-only"
+_FULL: Final = StoreError, "the database is full"
+_STRANGE: Final = SchemaVersionError, "the tables are not as they were made"
+_REFUSED: Final = StoreError, "the database refused it"
+
+#: By SQLite's primary result codes.
+_SQLITE: Final[Mapping[int, _Told]] = {
+    1: _STRANGE,
+    5: (UnavailableError, "somebody else is writing to the database"),
+    6: (UnavailableError, "somebody else is using the table"),
+    8: _READ_ONLY,
+    10: (UnavailableError, "the disk does not answer"),
+    13: _FULL,
+    14: (UnavailableError, "the database cannot be opened"),
+    18: _UNFIT,
+    19: _LATE,
+}
+#: What is read in a transaction of the caller is no longer what is there.
+_BUSY_SNAPSHOT: Final = 517
+
+#: By the first characters of PostgreSQL's SQLSTATE, the longest that fit.
+_POSTGRESQL: Final[Mapping[str, _Told]] = {
+    "08": _LOST,
+    "22": _UNFIT,
+    "23": _LATE,
+    "25": (StoreError, "the transaction has failed: roll it back"),
+    "25006": _READ_ONLY,
+    "40": _LATE,
+    "40003": _LOST,
+    "42": _STRANGE,
+    "42501": (StoreError, "the database does not permit it"),
+    "53": (UnavailableError, "the database has no resources left"),
+    "53100": _FULL,
+    "54": _UNFIT,
+    "55P03": _LATE,
+    "57": (UnavailableError, "the database broke it off"),
+}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise as an error of a store whatever the database raises."""
+    try:
+        yield
+    except exc.SQLAlchemyError as error:
+        cls, message = _told(error)
+        raise cls(message) from error
+
+
+def _told(error: exc.SQLAlchemyError) -> _Told:
+    match error:
+        case exc.DBAPIError(connection_invalidated=True):
+            return _LOST
+        case exc.DBAPIError():
+            return _told_by_driver(error)
+        case exc.TimeoutError():
+            return UnavailableError, "no connection is free"
+        case exc.ResourceClosedError():
+            return StoreError, "the connection is closed"
+        case exc.InvalidRequestError():
+            return StoreError, "the transaction has failed: roll it back"
+        case _:
+            return _REFUSED
+
+
+def _told_by_driver(error: exc.DBAPIError) -> _Told:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if isinstance(code, int):
+        return _LATE if code == _BUSY_SNAPSHOT else _SQLITE.get(code & 0xFF, _REFUSED)
+    state = getattr(error.orig, "sqlstate", None)
+    if isinstance(state, str):
+        known = (state[:length] for length in (5, 2) if state[:length] in _POSTGRESQL)
+        return _POSTGRESQL.get(next(known, ""), _REFUSED)
+    # the driver itself refused, or nobody answered
+    match error:
+        case exc.OperationalError():
+            return _LOST
+        case exc.DataError():
+            return _UNFIT
+        case _:
+            return _REFUSED

@@ -1,0 +1,229 @@
+"""Records as rows, and rows as records."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Final, TypeVar, cast
+
+import attrs
+from sqlalchemy import Connection, RowMapping, bindparam, select
+from sqlalchemy.sql import Select
+
+from leadconvert import ConversionRules, FrozenMap, GenericRecord, Kind, Record, Ref, match_keys
+from leadconvert.codec import Codec
+from leadconvert.errors import UnfitValueError
+from leadconvert.stores._sql_places import IDENTITY, MISSING, Place
+from leadconvert.stores._sql_tables import Shape, Tables
+from leadconvert.stores._sql_values import Unholdable, check
+from leadconvert.values import attributes, digest
+
+
+__all__ = ["MARK", "Reader", "Row", "Writer", "build", "chunks", "held_in", "keys_of", "told"]
+
+T = TypeVar("T")
+
+#: A link that only says that its field is there.
+MARK: Final = -1
+#: No database takes any number of parameters at once.
+_AT_ONCE: Final = 10_000
+
+
+@attrs.frozen
+class Row:
+    """A record as it is stored; *extra* are the fields of it that stand in no column."""
+
+    record: Record
+    extra: frozenset[str] = frozenset()
+
+
+def chunks(values: Iterable[str]) -> Iterator[Sequence[str]]:
+    """Yield *values* in order, each once, as many as go into one statement."""
+    found = sorted(set(values))
+    for start in range(0, len(found), _AT_ONCE):
+        yield found[start : start + _AT_ONCE]
+
+
+def build(kind: Kind, ref: Ref, revision: str, values: Mapping[str, object]) -> Record:
+    """Return the record with *ref* that holds *values*.
+
+    Raises:
+        leadconvert.errors.UnfitValueError: its class refuses them.
+    """
+    if kind.cls is None:
+        return GenericRecord(kind=kind.id, id=ref.id, revision=revision, custom=values)
+    try:
+        return kind.build(ref.id, {**values, "revision": revision})
+    except Exception as error:  # noqa: BLE001 - a user's class may raise anything
+        # what the class says may hold the value
+        raise UnfitValueError(f"a value does not fit ({type(error).__name__})", [ref]) from None
+
+
+def keys_of(rules: ConversionRules, kind: str, record: Record) -> frozenset[str]:
+    """Return what stands in the table of claims for the keys of a *record*."""
+    return frozenset(told(kind, key.type, key.value) for key in match_keys(record, rules=rules))
+
+
+def told(kind: str, sort: str, value: str) -> str:
+    """Return what stands for a key of records of a *kind*."""
+    return digest((kind, sort, value))
+
+
+@attrs.frozen
+class Reader:
+    """Reads rows as records."""
+
+    tables: Tables
+    codec: Codec
+
+    def rows(
+        self, connection: Connection, wanted: Mapping[str, Iterable[str]], *, lock: bool = False
+    ) -> dict[Ref, Row]:
+        """Return the rows with the ids *wanted* by kind, in the order of kinds and ids.
+
+        *lock* keeps others from changing them, but not from adding to them, until the transaction
+        ends: always in that order, so that nobody waits in a circle.
+        """
+        found: dict[Ref, RowMapping] = {}
+        for kind in sorted(wanted):
+            statement = _by_id(self.tables.shapes[kind], lock=lock)
+            for ids in chunks(wanted[kind]):
+                for row in connection.execute(statement, {"ids": ids}).mappings():
+                    found[Ref(kind, row["id"])] = row
+        links = self._links(connection, found)
+        return {ref: self._row(ref, row, links) for ref, row in found.items()}
+
+    def _links(
+        self, connection: Connection, refs: Iterable[Ref]
+    ) -> dict[tuple[Ref, str], list[str]]:
+        """Return what is linked, by record and field, in order; the fields that are there."""
+        shapes = self.tables.shapes
+        linked = [ref for ref in refs if any(shapes[ref.kind].linked)]
+        kinds = sorted({ref.kind for ref in linked})
+        table = self.tables.links
+        statement = (
+            select(table.c.kind, table.c.id, table.c.field, table.c.ref, table.c.copy)
+            .where(table.c.kind.in_(kinds), table.c.id.in_(bindparam("ids", expanding=True)))
+            .order_by(table.c.n)
+        )
+        found: dict[tuple[Ref, str], list[str]] = {}
+        for ids in chunks(ref.id for ref in linked):
+            for kind, id_, field, ref, copy in connection.execute(statement, {"ids": ids}):
+                held = found.setdefault((Ref(kind, id_), field), [])
+                if copy != MARK:
+                    held.append(ref)
+        return found
+
+    def _row(
+        self, ref: Ref, row: RowMapping, links: Mapping[tuple[Ref, str], Sequence[str]]
+    ) -> Row:
+        shape = self.tables.shapes[ref.kind]
+        extra: Mapping[str, object] = {}
+        if row["extra"] is not None:
+            extra = self.codec.from_data(row["extra"], FrozenMap)
+        values: dict[str, object] = {}
+        for name, place in shape.places.items():
+            stood = tuple(row[column] for column in shape.columns[name])
+            if stood and stood[0] is not None:
+                values[name] = self._read(ref, place, stood)
+            elif (ref, name) in links:
+                values[name] = tuple(links[ref, name])
+            elif place.needed:
+                values[name] = None
+        values |= {name: value for name, value in extra.items() if values.get(name) is None}
+        return Row(build(shape.kind, ref, row["revision"], values), frozenset(extra))
+
+    def _read(self, ref: Ref, place: Place, stood: tuple[Any, ...]) -> object:
+        try:
+            return place.read(stood, self.codec)
+        except (TypeError, ValueError) as why:
+            raise UnfitValueError(f"what stands in {place.field} is unreadable", [ref]) from why
+
+
+def _by_id(shape: Shape, *, lock: bool) -> Select[Any]:
+    table = shape.table
+    statement = (
+        select(table)
+        .where(table.c.id.in_(bindparam("ids", expanding=True)))
+        .order_by(table.c.id)
+    )
+    return statement.with_for_update(key_share=True) if lock else statement
+
+
+@attrs.frozen
+class Writer:
+    """Writes records as rows; *nul* says whether the database's text may hold a NUL."""
+
+    tables: Tables
+    codec: Codec
+    nul: bool
+
+    def columns(self, ref: Ref, record: Record, names: Iterable[str]) -> dict[str, object]:
+        """Return what stands in the columns for the fields with these *names* of a *record*.
+
+        Raises:
+            leadconvert.errors.UnfitValueError: the database cannot hold a value.
+        """
+        shape, held = self.tables.shapes[ref.kind], held_in(record)
+        found: dict[str, object] = {"revision": record.revision}
+        extra: dict[str, object] = {}
+        for name in names:
+            place, value = shape.places.get(name), held.get(name, MISSING)
+            columns = shape.columns.get(name, ())
+            found |= dict.fromkeys(columns)
+            if value is MISSING or (place is not None and place.says_nothing(value)):
+                continue
+            stood = None if place is None else self._stood(ref, name, place, value)
+            if stood is None:
+                data = self.data(FrozenMap({name: value}), [ref], f" in {name}")
+                extra |= cast("dict[str, object]", data)
+            else:
+                found |= zip(columns, stood, strict=True)
+        found["extra"] = extra or None
+        return found
+
+    def data(self, value: object, refs: Iterable[Ref] = (), place: str = "") -> object:
+        """Return *value* as JSON data; *refs* and *place* say in an error where it stands.
+
+        Raises:
+            leadconvert.errors.UnfitValueError: the database cannot hold it.
+        """
+        try:
+            data = self.codec.to_data(value)
+        except TypeError as why:
+            raise UnfitValueError(f"{why}{place}", refs) from None
+        return self.held(data, refs, place)
+
+    def held(self, value: T, refs: Iterable[Ref] = (), place: str = "") -> T:
+        """Return *value* if the database can hold it.
+
+        Raises:
+            leadconvert.errors.UnfitValueError: it cannot.
+        """
+        try:
+            check(value, nul=self.nul)
+        except Unholdable as why:
+            raise UnfitValueError(f"{why}{place}", refs) from None
+        return value
+
+    def _stood(
+        self, ref: Ref, name: str, place: Place, value: object
+    ) -> tuple[object, ...] | None:
+        try:
+            stood = place.written(value, self.codec)
+        except Unholdable as why:
+            raise UnfitValueError(f"{why} in {name}", [ref]) from None
+        self.held(list(stood or ()), [ref], f" in {name}")
+        return stood
+
+
+def held_in(record: Record) -> dict[str, object]:
+    """Return all that a *record* holds by field id, but what it computes itself."""
+    if isinstance(record, GenericRecord):
+        return dict(record.custom)
+    own = {name: getattr(record, name) for name in _stored(type(record))}
+    return own | dict(record.custom)
+
+
+@cache
+def _stored(cls: type) -> tuple[str, ...]:
+    own = attributes(cls).values()
+    return tuple(one.name for one in own if one.init and one.name not in IDENTITY)
