@@ -221,9 +221,9 @@ class TestInAConversion:
         """A record merged into claims all keys it will hold; of those it held it was seen."""
         old = contact("C-3", "other@example.com")
         merge = [Merge("contact", "C-3")]
-        assert [
-            ("Update", ref("C-3"), (Claim(EMAIL), Claim(OTHER, [ref("C-3")])))
-        ] == claimed(converted(merge, old))
+        assert [("Update", ref("C-3"), (Claim(EMAIL), Claim(OTHER, [ref("C-3")])))] == claimed(
+            converted(merge, old)
+        )
 
     def test_a_record_that_keeps_its_keys(self) -> None:
         """One that gets other fields claims the keys it holds as well."""
@@ -317,15 +317,16 @@ class TestInAMove:
     def test_two_rules_update_one_record(self) -> None:
         """One update is left of two, which claims every key once, as it was before both."""
         more = attrs.evolve(
-            CONTACT_TWICE, mappings=[*CONTACT_TWICE.mappings, FieldMapping("title", "contact", "source")]
+            CONTACT_TWICE,
+            mappings=[*CONTACT_TWICE.mappings, FieldMapping("title", "contact", "source")],
         )
         moved = arrive(CALLED, rules=more, at=AT, known=Known(records=[CALLER]))
         assert ["contact C-3", "contact C-3"] == [
             str(one.outcomes[0].ref) for one in moved.conversions
         ]
-        assert [
-            ("Update", ref("C-3"), (Claim(EMAIL), Claim(PHONE, [ref("C-3")])))
-        ] == claimed(moved.changes)
+        assert [("Update", ref("C-3"), (Claim(EMAIL), Claim(PHONE, [ref("C-3")])))] == claimed(
+            moved.changes
+        )
 
     def test_a_key_that_an_earlier_rule_brought(self) -> None:
         """Who got a key by an earlier rule of the same move did not hold it before."""

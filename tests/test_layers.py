@@ -94,6 +94,7 @@ THIRD_PARTIES = {
     "phonenumbers": {"normalize"},
     "email_validator": {"normalize"},
     "rich": {"cli"},
+    "sqlalchemy": {"stores"},
 }
 HEAVY = (
     "cattrs",
@@ -197,6 +198,17 @@ class TestLightness:
             [sys.executable, "-c", code], capture_output=True, check=True, text=True
         )
         assert "[]" == done.stdout.strip()
+
+    def test_stores_load_no_database(self) -> None:
+        """Importing the stores loads no SQLAlchemy; asking for one of its stores does."""
+        code = (
+            "import sys; from leadconvert import stores; print('sqlalchemy' in sys.modules);"
+            " stores.SqlStore, stores.AsyncSqlStore; print('sqlalchemy' in sys.modules)"
+        )
+        done = subprocess.run(  # noqa: S603 - our own interpreter and code
+            [sys.executable, "-c", code], capture_output=True, check=True, text=True
+        )
+        assert ["False", "True"] == done.stdout.split()
 
 
 def public_objects() -> Iterator[tuple[str, object]]:

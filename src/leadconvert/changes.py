@@ -40,9 +40,10 @@ def _refs(values: Iterable[Ref]) -> tuple[Ref, ...]:
 
 @attrs.frozen
 class Claim:
-    """A key that a record holds once it is written, and whom the decision *seen* holding it.
+    """A key by which a record was sought, and will be found, and who was *seen* holding it.
 
     A store refuses the change if others hold the key by now, or fewer: the decision was about them.
+    What was made new on purpose was not sought, and claims nothing.
 
     Example:
         >>> from leadconvert import Claim, MatchKey, Ref
@@ -62,7 +63,7 @@ def _claims(values: Iterable[Claim]) -> tuple[Claim, ...]:
 class Insert:
     """Make a record: its provisional ref, and its filled fields by field id.
 
-    *claims* are the keys by which others may find it.
+    *claims* are the keys by which it was sought, and is found from now on.
 
     Example:
         >>> from leadconvert import Insert, Ref

@@ -12,6 +12,7 @@ from leadconvert.automation import AutomationRule
 from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Update
 from leadconvert.claiming import claims
 from leadconvert.fields import Kind
+from leadconvert.matching import MatchKey
 from leadconvert.past import Conversion, StageChange
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft
@@ -154,7 +155,8 @@ class Closing:
         """Yield what a store does to one target: nothing is written twice that stands there."""
         kind, settled = self._kind(draft), self.settled.get(draft.ref)
         values = referring(kind, draft.values, self.records.keys())
-        claimed = claims(self.rules, kind, self.records[draft.ref], self.there)
+        sought = frozenset[MatchKey]() if settled is None else settled.sought
+        claimed = claims(self.rules, kind, self.records[draft.ref], sought, self.there)
         if settled is None or settled.record is None:
             yield Insert(draft.ref, values, claimed)
             return

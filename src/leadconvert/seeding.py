@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from leadconvert.changes import ChangeSet, Insert, bind
-from leadconvert.claiming import claims
 from leadconvert.closing import referring
 from leadconvert.fields import Kind
 from leadconvert.linking import there
@@ -40,8 +39,7 @@ def seed(records: Iterable[Record], *, rules: ConversionRules, key: str | None =
         kind = next(one for one in rules.every_kind if one.id == ref.kind)
         said = {name: bind(one, new) for name, one in _said(kind, record).items()}
         values = referring(kind, said, set(new.values()))
-        seen = {new[one]: other for one, other in by_ref.items() if one != ref}
-        changes.append(Insert(new[ref], values, claims(rules, kind, record, seen)))
+        changes.append(Insert(new[ref], values))
     fingerprint = digest(("seed", [(str(ref), record) for ref, record in by_ref.items()]))
     return ChangeSet(key=key or f"seed/{fingerprint}", fingerprint=fingerprint, changes=changes)
 

@@ -11,7 +11,7 @@ from leadconvert.earlier import Earlier
 from leadconvert.fields import Kind
 from leadconvert.limits import Made
 from leadconvert.linking import Links
-from leadconvert.matching import Match, Then
+from leadconvert.matching import Match, MatchKey, Then
 from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead, Record
 from leadconvert.rules import ConversionRules
@@ -36,6 +36,8 @@ class Settled:
     action: str
     record: Record | None = None
     matched_by: tuple[str, ...] = ()
+    #: The keys by which it was looked for, whoever was found.
+    sought: frozenset[MatchKey] = frozenset()
 
 
 @attrs.define(kw_only=True)
@@ -121,7 +123,8 @@ class Settling:
             else:
                 self._take(index, kind, "merge", record)
             return
-        then, matches = self._matches(kind)
+        sought = self._sought(kind)
+        then, matches = self._matches(kind, sought)
         if then is Then.NONE:
             self._create(index, kind, None)
         elif len(matches) > 1:
@@ -136,15 +139,24 @@ class Settling:
         else:
             [match] = matches
             self._take(index, kind, then.value, match.record, match.by)
+        if index in self.settled:
+            self.settled[index] = attrs.evolve(self.settled[index], sought=sought)
 
-    def _matches(self, kind: Kind) -> tuple[Then, tuple[Match, ...]]:
-        """Return who matches: a record the actor may read, and never the lead itself."""
+    def _sought(self, kind: Kind) -> frozenset[MatchKey]:
+        """Return the keys of the lead by which a rule could find a record of *kind*."""
         matching = self.rules.matching
-        keys = matching.keys(self.rules.lead, self.lead)
-        if not keys or all(rule.kind != kind.id for rule in matching.rules):
+        sorts = matching.sorts(kind.id)
+        keys = matching.keys(self.rules.lead, self.lead) if sorts else frozenset[MatchKey]()
+        return frozenset(key for key in keys if key.type in sorts)
+
+    def _matches(self, kind: Kind, sought: frozenset[MatchKey]) -> tuple[Then, tuple[Match, ...]]:
+        """Return who matches: a record the actor may read, and never the lead itself."""
+        if not sought:
             return Then.NONE, ()
         readable = (self.links.readable(ref) for ref in self.links.there if ref.kind == kind.id)
-        return matching.matches(keys, kind, [one for one in readable if one is not None])
+        return self.rules.matching.matches(
+            sought, kind, [one for one in readable if one is not None]
+        )
 
     def _take(
         self,

@@ -10,7 +10,6 @@ from leadconvert.changes import (
     Attach,
     Change,
     ChangeSet,
-    Claim,
     Event,
     Insert,
     Receipt,
@@ -186,22 +185,17 @@ class Whole:
         """Return what the conversions do to all records but this one, each updated once."""
         own = Ref(self.kind.id, self.before.id)
         found: dict[object, Change] = {}
-        claimed: dict[object, Claim] = {}
         for change in (one for made in conversions for one in made.changes.changes):
             if change.ref == own:
                 continue
-            if isinstance(change, Insert | Update):
-                # who holds a key before all of it is what the first of them saw
-                kind = change.ref.kind
-                claims = [claimed.setdefault((kind, one.key), one) for one in change.claims]
-                change = attrs.evolve(change, claims=claims)  # noqa: PLW2901 - the same change
             field = change.field if isinstance(change, Attach) else None
             key = (type(change), change.ref, field)
             first = found.get(key)
             if isinstance(change, Update) and isinstance(first, Update):
                 values = {**first.values, **change.values}
-                both = dict.fromkeys((*first.claims, *change.claims))
-                found[key] = Update(first.ref, first.revision, values, both)
+                claimed = {one.key for one in first.claims}
+                claims = [*first.claims, *(one for one in change.claims if one.key not in claimed)]
+                found[key] = Update(first.ref, first.revision, values, claims)
             else:
                 found.setdefault(key, change)
         return list(found.values())

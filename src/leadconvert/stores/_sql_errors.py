@@ -25,7 +25,16 @@ _UNFIT: Final = UnfitValueError, "a value that the database cannot hold"
 _READ_ONLY: Final = StoreError, "the database is read-only"
 _FULL: Final = StoreError, "the database is full"
 _STRANGE: Final = SchemaVersionError, "the tables are not as they were made"
+_FAILED: Final = StoreError, "the transaction has failed: roll it back"
 _REFUSED: Final = StoreError, "the database refused it"
+
+#: By the class of what SQLAlchemy itself refuses, the narrower first.
+_SQLALCHEMY: Final[Mapping[type[exc.SQLAlchemyError], _Told]] = {
+    exc.TimeoutError: (UnavailableError, "no connection is free"),
+    exc.ResourceClosedError: (StoreError, "the connection is closed"),
+    exc.PendingRollbackError: _FAILED,
+    exc.InvalidRequestError: (StoreError, "the connection cannot be used as it is"),
+}
 
 #: By SQLite's primary result codes.
 _SQLITE: Final[Mapping[int, _Told]] = {
@@ -47,7 +56,7 @@ _POSTGRESQL: Final[Mapping[str, _Told]] = {
     "08": _LOST,
     "22": _UNFIT,
     "23": _LATE,
-    "25": (StoreError, "the transaction has failed: roll it back"),
+    "25": _FAILED,
     "25006": _READ_ONLY,
     "40": _LATE,
     "40003": _LOST,
@@ -72,19 +81,10 @@ def translated() -> Iterator[None]:
 
 
 def _told(error: exc.SQLAlchemyError) -> _Told:
-    match error:
-        case exc.DBAPIError(connection_invalidated=True):
-            return _LOST
-        case exc.DBAPIError():
-            return _told_by_driver(error)
-        case exc.TimeoutError():
-            return UnavailableError, "no connection is free"
-        case exc.ResourceClosedError():
-            return StoreError, "the connection is closed"
-        case exc.InvalidRequestError():
-            return StoreError, "the transaction has failed: roll it back"
-        case _:
-            return _REFUSED
+    if isinstance(error, exc.DBAPIError):
+        return _LOST if error.connection_invalidated else _told_by_driver(error)
+    found = (told for cls, told in _SQLALCHEMY.items() if isinstance(error, cls))
+    return next(found, _REFUSED)
 
 
 def _told_by_driver(error: exc.DBAPIError) -> _Told:

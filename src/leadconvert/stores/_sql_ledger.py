@@ -1,7 +1,7 @@
 """What change sets come to, decided in order on what was read: nothing is written here."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 import attrs
@@ -74,9 +74,9 @@ class Ledger:
     rules: ConversionRules
     shapes: Mapping[str, Shape]
     entries: dict[Ref, Entry]
-    there: frozenset[Ref]
-    holders: dict[str, frozenset[Ref]]
-    receipts: dict[str, Receipt]
+    there: frozenset[Ref] = frozenset()
+    holders: dict[str, frozenset[Ref]] = attrs.field(factory=dict)
+    receipts: dict[str, Receipt] = attrs.field(factory=dict)
     links: dict[tuple[Ref, str], Links] = attrs.field(factory=dict)
     traces: dict[str, Trace] = attrs.field(factory=dict)
     events: tuple[tuple[str, int, Event], ...] = ()

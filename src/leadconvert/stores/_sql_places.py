@@ -90,21 +90,24 @@ class Place:
         """
         if not self.holds(value):
             return None
+        if self.form is Form.LINKS:
+            return ()
+        if self.form is Form.MOMENT:
+            return zoned(cast("datetime", value))
+        return (self._one(value, codec),)
+
+    def _one(self, value: object, codec: Codec) -> object:
         match self.form:
-            case Form.LINKS:
-                return ()
-            case Form.MOMENT:
-                return zoned(cast("datetime", value))
             case Form.JSON:
-                return (self._data(value, codec),)
+                return self._data(value, codec)
             case Form.TEXT | Form.REFERENCE:
-                return (str.__str__(cast("str", value)),)
+                return str.__str__(cast("str", value))
             case Form.INTEGER:
                 if value not in _WHOLE:
                     raise Unholdable("a number is too large")
-                return (int(cast("int", value)),)
+                return int(cast("int", value))
             case _:
-                return (value,)
+                return value
 
     def read(self, stood: tuple[Any, ...], codec: Codec) -> object:
         """Return the value for which *stood* stands in the columns."""
@@ -115,7 +118,9 @@ class Place:
             case Form.JSON if not self.described:
                 return codec.from_data({"value": stood[0]}, self.type).value
             case Form.JSON:
-                return codec.from_data(stood[0], tuple[self.type, ...] if self.multiple else self.type)
+                cls: Any = tuple[self.type, ...] if self.multiple else self.type  # type: ignore[name-defined]
+                found: object = codec.from_data(stood[0], cls)
+                return found
             case _:
                 return stood[0]
 

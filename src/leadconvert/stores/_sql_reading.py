@@ -1,9 +1,8 @@
 """What is read: all that somebody wants to know, and all that change sets are decided on."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-import attrs
 from sqlalchemy import (
     ARRAY,
     Connection,

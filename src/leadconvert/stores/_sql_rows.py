@@ -141,9 +141,7 @@ class Reader:
 def _by_id(shape: Shape, *, lock: bool) -> Select[Any]:
     table = shape.table
     statement = (
-        select(table)
-        .where(table.c.id.in_(bindparam("ids", expanding=True)))
-        .order_by(table.c.id)
+        select(table).where(table.c.id.in_(bindparam("ids", expanding=True))).order_by(table.c.id)
     )
     return statement.with_for_update(key_share=True) if lock else statement
 
@@ -204,9 +202,7 @@ class Writer:
             raise UnfitValueError(f"{why}{place}", refs) from None
         return value
 
-    def _stood(
-        self, ref: Ref, name: str, place: Place, value: object
-    ) -> tuple[object, ...] | None:
+    def _stood(self, ref: Ref, name: str, place: Place, value: object) -> tuple[object, ...] | None:
         try:
             stood = place.written(value, self.codec)
         except Unholdable as why:

@@ -1,6 +1,7 @@
 """The tables of a database: one of each kind, and those that keep the books."""
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 import attrs
 from sqlalchemy import (
@@ -176,8 +177,12 @@ def found(connection: Connection, rules: ConversionRules) -> Tables | None:
     return Tables.of(layout, rules)
 
 
-def create(connection: Connection, rules: ConversionRules) -> Tables:
+def create(
+    connection: Connection, rules: ConversionRules
+) -> tuple[Tables, dict[str, frozenset[str]]]:
     """Make the tables for *rules*, or whatever they lack; nothing that is there is changed.
+
+    Return them, and which fields are new to the tables of kinds that had one.
 
     Raises:
         leadconvert.errors.SchemaVersionError: they are of another version, or a field stands there
@@ -188,14 +193,18 @@ def create(connection: Connection, rules: ConversionRules) -> Tables:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('leadconvert schema'))"))
     there = _there(connection) or {}
     tables = Tables.of(laid_out(rules, there), rules)
-    for shape in tables.shapes.values():
-        if shape.kind.id in there:
-            _add(connection, shape, there[shape.kind.id])
+    new = {
+        kind: frozenset(shape.places.keys() - there[kind].fields.keys())
+        for kind, shape in tables.shapes.items()
+        if kind in there
+    }
+    for kind, fields in new.items():
+        _add(connection, tables.shapes[kind], fields)
     tables.metadata.create_all(connection)
     connection.execute(tables.schema.delete())
     row = {"version": VERSION, "layout": to_data(tables.layout)}
     connection.execute(tables.schema.insert(), row)
-    return tables
+    return tables, {kind: fields for kind, fields in new.items() if fields}
 
 
 def _there(connection: Connection) -> Layout | None:
@@ -212,9 +221,8 @@ def _there(connection: Connection) -> Layout | None:
     return from_data(row.layout)
 
 
-def _add(connection: Connection, shape: Shape, old: KindLayout) -> None:
-    """Add the columns that a table lacks."""
-    new = {name for name in shape.places if name not in old.fields}
+def _add(connection: Connection, shape: Shape, new: AbstractSet[str]) -> None:
+    """Add the columns of fields that are *new* to a table."""
     names = {column for field in new for column in shape.columns[field]}
     quoted = connection.dialect.identifier_preparer.format_table(shape.table)
     for column in shape.table.columns:

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Boolean, Date, DateTime, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -49,7 +49,7 @@ class _Exact(TypeDecorator[Decimal]):
     impl = Numeric
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[object]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric())
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> object:
@@ -66,7 +66,7 @@ class _Instant(TypeDecorator[datetime]):
     impl = DateTime
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[object]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         sqlite = dialect.name == "sqlite"
         return dialect.type_descriptor(Text() if sqlite else DateTime(timezone=True))
 
@@ -86,7 +86,7 @@ class Data(TypeDecorator[object]):
     impl = JSON
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[object]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         sqlite = dialect.name == "sqlite"
         return dialect.type_descriptor(Text() if sqlite else JSONB(none_as_null=True))
 
@@ -98,7 +98,7 @@ class Data(TypeDecorator[object]):
 
 
 #: The types of the columns; links have none.
-TYPES: Final[Mapping[Form, TypeEngine[object] | TypeDecorator[object]]] = {
+TYPES: Final[Mapping[Form, TypeEngine[Any]]] = {
     Form.TEXT: Text(),
     Form.REFERENCE: Text(),
     Form.INTEGER: BigInteger(),

@@ -79,14 +79,14 @@ def _records(shape: Shape, writer: Writer, entries: Mapping[Ref, Entry]) -> Iter
             new[ref] = {"id": id_, **writer.columns(ref, row.record, entry.names)}
         elif row is not None and was is not None and row is not was:
             columns = writer.columns(ref, row.record, entry.names | was.extra)
-            columns |= {"_id": ref.id, "_revision": was.record.revision}
-            changed.setdefault(tuple(columns), []).append(columns)
+            old = {"_id": ref.id, "_revision": was.record.revision}
+            changed.setdefault(tuple(columns), []).append(columns | old)
     if gone:
         yield _Write(delete(table).where(*by_revision), gone, counted=True)
     if new:
         yield _Write(insert(table), list(new.values()), refs=tuple(new))
     for names, rows in changed.items():
-        values = {name: bindparam(name) for name in names if not name.startswith("_")}
+        values: dict[str, Any] = {name: bindparam(name) for name in names}
         yield _Write(update(table).where(*by_revision).values(values), rows, counted=True)
 
 
@@ -109,7 +109,7 @@ def _claims(tables: Tables, ledger: Ledger, entries: Mapping[Ref, Entry]) -> Ite
 
 def _links(dialect: str, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
     table = writer.tables.links
-    gone = [
+    gone: list[dict[str, object]] = [
         {"_kind": ref.kind, "_id": ref.id}
         for ref, entry in ledger.entries.items()
         if entry.row is None and entry.was is not None and any(ledger.shapes[ref.kind].linked)
@@ -122,7 +122,7 @@ def _links(dialect: str, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
         if entry is not None and entry.row is None:
             continue
         at: dict[str, object] = {"_kind": ref.kind, "_id": ref.id, "_field": field}
-        if links.whole and (entry is None or entry.was is not None):
+        if links.whole and entry is not None and entry.was is not None:
             whole.append(at)
         if not links.whole:
             removed += ({**at, "_ref": one} for one in sorted(links.removed))
@@ -153,13 +153,15 @@ def _linked(ref: Ref, field: str, links: Links, writer: Writer) -> Iterator[dict
 
 def _books(dialect: str, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
     tables, held, data = writer.tables, writer.held, writer.data
-    traces = [{"id": held(id_), "trace": data(one)} for id_, one in ledger.traces.items()]
+    traces: list[dict[str, object]] = [
+        {"id": held(id_), "trace": data(one)} for id_, one in ledger.traces.items()
+    ]
     if traces:
         statement = _INSERT[dialect](tables.traces)
         again = {"trace": statement.excluded.trace}
         statement = statement.on_conflict_do_update(index_elements=["id"], set_=again)
         yield _Write(statement, traces)
-    events = [
+    events: list[dict[str, object]] = [
         {
             "key": held(key),
             "place": place,

@@ -5,19 +5,7 @@ from typing import Final, Protocol, TypeVar
 
 import attrs
 
-from leadconvert import (
-    ChangeSet,
-    ConversionRules,
-    Insert,
-    Known,
-    Lead,
-    MatchKey,
-    Receipt,
-    Record,
-    Ref,
-    Update,
-    Wanted,
-)
+from leadconvert import ChangeSet, ConversionRules, Known, Lead, Receipt, Record, Ref, Wanted
 from leadconvert.errors import (
     ConflictError,
     IdempotencyError,
@@ -126,8 +114,8 @@ class Plan(Protocol[D_co]):
 class Driver:
     """One request about one record that is stored, or about one that arrives: then *ref* is None.
 
-    *ask* says what else to load for it; who holds a key that is to be claimed is loaded as well. A
-    conflict is decided again, *attempts* times in all, where the store begins its own transactions.
+    *ask* says what else to load for it; a conflict is decided again, *attempts* times in all, where
+    the store begins its own transactions.
     """
 
     ref: Ref | None
@@ -147,11 +135,12 @@ class Driver:
         left = self.attempts if self.owns_transaction else 1
         while True:
             left -= 1
-            decided, before = yield from self._decided(decide)
-            if before is not None:
-                if before.fingerprint != decided.fingerprint:
+            known = yield from self._gathered()
+            decided = decide(known)
+            if known.receipt is not None:
+                if known.receipt.fingerprint != decided.fingerprint:
                     raise IdempotencyError(str(self.key))
-                return (yield from self._again(read, before))
+                return (yield from self._again(read, known.receipt))
             result = decided.result()
             try:
                 receipt = yield Apply(result.changes)
@@ -164,25 +153,18 @@ class Driver:
                 return (yield from self._again(read, receipt))
             return stored(result, receipt)
 
-    def _decided(
-        self, decide: Callable[[Known], Plan[D]]
-    ) -> Generator[Load | Apply, Known | Receipt, tuple[Plan[D], Receipt | None]]:
-        """Load until nothing more is wanted; return what is decided, or was applied before."""
+    def _gathered(self) -> Generator[Load | Apply, Known | Receipt, Known]:
+        """Load what is wanted, until nothing more is."""
         own = () if self.ref is None else (self.ref,)
-        asked, claimed = Wanted(refs=own, key=self.key), frozenset[tuple[str, MatchKey]]()
+        asked = Wanted(refs=own, key=self.key)
         for _ in range(_ROUNDS):
             known = yield from _loaded(asked)
             need = self.ask(known)
             refs = (*own, *_of_kinds(need.refs, self.rules))
             more = attrs.evolve(need, refs=refs, key=self.key)
             if _covers(asked, more):
-                decided = decide(known)
-                if known.receipt is not None:
-                    return decided, known.receipt
-                claimed |= _claimed(decided.result().changes)
-                if claimed <= {*asked.matches}:
-                    return decided, None
-            asked = attrs.evolve(more, matches=(*more.matches, *sorted(claimed - {*more.matches})))
+                return known
+            asked = more
         raise UnavailableError("it changes faster than it can be read", own)
 
     def _again(self, read: Callable[[Known, Ref, Receipt], D], receipt: Receipt) -> Steps[D]:
@@ -225,16 +207,6 @@ def _of_kinds(refs: Iterable[Ref], rules: ConversionRules) -> Iterator[Ref]:
     """Yield what is of a kind of the rules: no store has what these knew once, or never knew."""
     kinds = {kind.id for kind in rules.every_kind}
     yield from (ref for ref in refs if ref.kind in kinds)
-
-
-def _claimed(changes: ChangeSet) -> frozenset[tuple[str, MatchKey]]:
-    """Return the keys that are claimed, each with the kind of record it is claimed for."""
-    return frozenset(
-        (change.ref.kind, claim.key)
-        for change in changes.changes
-        if isinstance(change, Insert | Update)
-        for claim in change.claims
-    )
 
 
 def _covers(asked: Wanted, need: Wanted) -> bool:

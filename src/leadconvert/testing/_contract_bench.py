@@ -10,14 +10,21 @@ from typing import ClassVar, Final, TypeVar
 import attrs
 
 from leadconvert import (
+    Attach,
     Change,
     ChangeSet,
     Claim,
+    Company,
+    Contact,
     ConversionRules,
+    Delete,
+    Detach,
     Event,
+    GenericRecord,
     Insert,
     Kind,
     Known,
+    Lead,
     Receipt,
     Record,
     Ref,
@@ -26,6 +33,7 @@ from leadconvert import (
     Wanted,
     seed,
 )
+from leadconvert.changes import made
 from leadconvert.errors import StoreError
 from leadconvert.records import held
 from leadconvert.stores import Store
@@ -125,6 +133,14 @@ class Bench:
         """Apply *changes* as one change set."""
         return self.store.apply(self.changes(*changes))
 
+    def made(self, changes: ChangeSet) -> dict[Ref, Ref]:
+        """Apply *changes*; return what became of all that they made, in order."""
+        ids = dict(self.store.apply(changes).ids)
+        new = made(changes)
+        if missing := [str(ref) for ref in new if ref not in ids]:
+            raise AssertionError(f"the receipt names whatever was made: not {', '.join(missing)}")
+        return {ref: ids[ref] for ref in new}
+
     def new(self, kind: str) -> Ref:
         """Return a provisional ref that nobody has used."""
         return Ref(kind, f"{kind}-new-{next(self._numbers)}", provisional=True)
@@ -132,7 +148,7 @@ class Bench:
     def insert(self, kind: str, values: Mapping[str, object], *claims: Claim) -> Ref:
         """Insert one record by its values; return its ref as stored."""
         new = self.new(kind)
-        return dict(self.apply(Insert(new, values, claims)).ids)[new]
+        return self.made(self.changes(Insert(new, values, claims)))[new]
 
     def update(self, ref: Ref, values: Mapping[str, object], *claims: Claim) -> Receipt:
         """Update a record as it is now."""
@@ -141,8 +157,7 @@ class Bench:
     def put(self, *records: Record) -> tuple[Ref, ...]:
         """Store *records* as they are; return their refs as stored, in order."""
         asked = seed(records, rules=self.rules, key=f"seed-{next(self._numbers)}")
-        ids = dict(self.store.apply(asked).ids)
-        return tuple(ids[change.ref] for change in asked.changes)
+        return tuple(self.made(asked).values())
 
     def put_one(self, record: Record) -> Ref:
         """Store one record; return its ref as stored."""
@@ -188,6 +203,32 @@ class Bench:
     def receipt(self, key: str) -> Receipt | None:
         """Return the receipt that the store keeps under a key."""
         return self.store.load(Wanted(key=key)).receipt
+
+    def gone(self) -> Ref:
+        """Return the ref of a record that was there."""
+        ref = self.insert("deal", {"title": "Engine"})
+        self.apply(Delete(ref, self.revision(ref)))
+        return ref
+
+    def scene(self) -> ChangeSet:
+        """Return a change set of every sort of step, applied to records that are there."""
+        lead, contact, company, old = self.put(
+            Lead(id="L-1", stage="NEW"),
+            Contact(id="C-1", last_name="Lovelace"),
+            Company(id="CO-1", name="Engines", converted_from=["L-1"]),
+            GenericRecord(kind="task", id="T-1", custom={"subject": "call"}),
+        )
+        deal = self.new("deal")
+        return self.changes(
+            Insert(deal, {"title": "Engine", "contact_ids": (contact,)}),
+            Update(contact, self.revision(contact), {"job_title": "Countess"}),
+            Attach(contact, "converted_from", [lead]),
+            Detach(company, "converted_from", [lead]),
+            Delete(old, self.revision(old)),
+            Update(lead, self.revision(lead), {"stage": "DONE"}),
+            events=[Event(name="lead.converted", ref=lead, at=AT, params={"targets": (deal,)})],
+            traces=[Trace(id="scene")],
+        )
 
     def world(self) -> World:
         """Return all that the store holds, every record of which can be loaded."""

@@ -1,6 +1,6 @@
 """What a store promises about refs: whatever was provisional is told by its stored id."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
 import attrs
 
@@ -15,7 +15,6 @@ from leadconvert import (
     Insert,
     Lead,
     MatchKey,
-    Receipt,
     Ref,
     Trace,
     TraceStep,
@@ -24,16 +23,10 @@ from leadconvert import (
 )
 from leadconvert.changes import bind, bound
 from leadconvert.errors import ConflictError
-from leadconvert.testing._contract_bench import AT, Subject, benched, same
+from leadconvert.testing._contract_bench import AT, Bench, Subject, benched, same
 
 
 __all__ = ["Binding"]
-
-
-def _ids(receipt: Receipt, refs: Iterable[Ref]) -> Iterator[Ref]:
-    """Yield the stored refs of what was made."""
-    ids = dict(receipt.ids)
-    yield from (ids[ref] for ref in refs)
 
 
 class Binding(Subject):
@@ -62,10 +55,8 @@ class Binding(Subject):
             }
             needs = {"company": "name", "contact": "last_name", "visit": "place"}
             needs |= {"deal": "title", "invoice": "number", "task": "subject"}
-            receipt = bench.apply(
-                *(Insert(ref, {needs[ref.kind]: "x", **held}) for ref, held in refers.items())
-            )
-            ids = dict(receipt.ids)
+            inserts = (Insert(ref, {needs[ref.kind]: "x", **held}) for ref, held in refers.items())
+            ids = bench.made(bench.changes(*inserts))
             for ref, fields in refers.items():
                 for name, value in fields.items():
                     stored = bind(value, ids)
@@ -84,12 +75,12 @@ class Binding(Subject):
                 id=f"{lead.id}.1", at=AT, actor_id="u-1", targets=[company, deal], rules="9f2c"
             )
             made = attrs.evolve(made, linked=[company], merged=[deal])
-            receipt = bench.apply(
+            asked = bench.changes(
                 Insert(company, {"name": "Engines"}),
                 Insert(deal, {"title": "Engine"}),
                 Update(lead, bench.revision(lead), {"conversions": (made,)}),
             )
-            expected = bind(made, dict(receipt.ids))
+            expected = bind(made, bench.made(asked))
             same((expected,), bench.read(lead, "conversions"), "refs in history are bound")
 
     def test_refs_in_events_are_bound(self) -> None:
@@ -97,17 +88,15 @@ class Binding(Subject):
         with benched(self) as bench:
             deal, task = bench.new("deal"), bench.new("task")
             params: Mapping[str, object] = {"targets": (deal, task), "first": {"ref": deal}}
-            receipt = bench.store.apply(
-                bench.changes(
-                    Insert(deal, {"title": "Engine"}),
-                    Insert(task, {"subject": "call", "deal_id": deal}),
-                    events=[
-                        Event(name="record.created", ref=deal, at=AT),
-                        Event(name="lead.converted", ref=task, at=AT, params=params),
-                    ],
-                )
+            asked = bench.changes(
+                Insert(deal, {"title": "Engine"}),
+                Insert(task, {"subject": "call", "deal_id": deal}),
+                events=[
+                    Event(name="record.created", ref=deal, at=AT),
+                    Event(name="lead.converted", ref=task, at=AT, params=params),
+                ],
             )
-            stored, call = _ids(receipt, (deal, task))
+            stored, call = bench.made(asked).values()
             told = {"targets": (stored, call), "first": {"ref": stored}}
             expected = (
                 Event(name="record.created", ref=stored, at=AT),
@@ -130,7 +119,7 @@ class Binding(Subject):
             asked = bench.changes(
                 Insert(company, {"name": "Engines"}), Insert(deal, {"title": "x"}), traces=[trace]
             )
-            ids = dict(bench.store.apply(asked).ids)
+            ids = bench.made(asked)
             found = bench.store.load(Wanted(traces=("L-1.1",))).traces
             same((bound(trace, ids),), found, "refs in traces are bound")
 
@@ -139,44 +128,39 @@ class Binding(Subject):
         with benched(self) as bench:
             lead, other = bench.new("lead"), bench.new("lead")
             company = bench.new("company")
-            receipt = bench.apply(
+            asked = bench.changes(
                 Insert(lead, {"stage": "NEW"}),
                 Insert(other, {"stage": "NEW"}),
                 Insert(company, {"name": "Engines"}),
                 Attach(company, "converted_from", [lead, other]),
                 Detach(company, "converted_from", [lead]),
             )
-            left, held = _ids(receipt, (other, company))
+            _, left, held = bench.made(asked).values()
             same((left.id,), bench.read(held, "converted_from"), "refs in lists are bound")
 
     def test_refs_to_an_earlier_change_set_are_bound(self) -> None:
         """What an earlier change set made is referred to by its provisional ref, in every place."""
         with benched(self) as bench:
-            key, company, lead = (
-                MatchKey("email", "ada@example.com"),
-                *map(bench.new, ("company", "lead")),
-            )
+            company, contact, lead = map(bench.new, ("company", "contact", "lead"))
+            key = MatchKey("email", "ada@example.com")
             values = {"last_name": "Ada", "emails": (Channel(key.value),)}
-            contact = bench.new("contact")
             first = bench.changes(
                 Insert(company, {"name": "Engines"}),
                 Insert(contact, values, [Claim(key)]),
                 Insert(lead, {"stage": "NEW"}),
             )
-            ids = dict(bench.store.apply(first).ids)
+            ids = bench.made(first)
             twin, deal = bench.new("contact"), bench.new("deal")
-            receipt = bench.store.apply(
-                bench.changes(
-                    Insert(deal, {"title": "x", "company_id": company, "contact_ids": (contact,)}),
-                    Insert(twin, {**values, "company_id": company}, [Claim(key, [contact])]),
-                    Attach(company, "converted_from", [lead]),
-                    after=[first.key],
-                    events=[Event(name="record.linked", ref=company, at=AT, params={"by": lead})],
-                    traces=[Trace(id="t", steps=[TraceStep(ref=company, action="linked")])],
-                )
+            second = bench.changes(
+                Insert(deal, {"title": "x", "company_id": company, "contact_ids": (contact,)}),
+                Insert(twin, {**values, "company_id": company}, [Claim(key, [contact])]),
+                Attach(company, "converted_from", [lead]),
+                after=[first.key],
+                events=[Event(name="record.linked", ref=company, at=AT, params={"by": lead})],
+                traces=[Trace(id="t", steps=[TraceStep(ref=company, action="linked")])],
             )
-            made, promise = dict(receipt.ids), "refs to an earlier change set are bound"
-            same(sorted(map(str, (twin, deal))), sorted(map(str, made)), promise)
+            made, promise = bench.made(second), "refs to an earlier change set are bound"
+            same(sorted(map(str, made)), _told(bench, second.key), promise)
             stored, by = ids[company], ids[lead]
             same(stored.id, bench.read(made[deal], "company_id"), promise)
             same((ids[contact].id,), bench.read(made[deal], "contact_ids"), promise)
@@ -195,8 +179,14 @@ class Binding(Subject):
                 Insert(deal, {"title": "x", "company_id": company}), after=[first.key]
             )
             bench.refused(second, ConflictError, "what comes after waits")
-            ids = dict(bench.store.apply(first).ids)
-            made = dict(bench.store.apply(second).ids)[deal]
+            ids = bench.made(first)
+            made = bench.made(second)[deal]
             same(ids[company].id, bench.read(made, "company_id"), "what comes after waits")
             bench.put_one(Company(id="CO-1", name="Others"))
             same(True, bench.store.apply(second).replayed, "what comes after is remembered")
+
+
+def _told(bench: Bench, key: str) -> list[str]:
+    """Return what the receipt under a key says was made."""
+    receipt = bench.receipt(key)
+    return [] if receipt is None else sorted(str(new) for new, _ in receipt.ids)

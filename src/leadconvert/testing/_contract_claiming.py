@@ -49,6 +49,17 @@ class Claiming(Subject):
             for key in (ADA, NEW):
                 same([str(ref)], _holders(bench, key), "a key that nobody holds can be claimed")
 
+    def test_who_claims_nothing_holds_a_key_all_the_same(self) -> None:
+        """Keys are held by what a record says: one made on purpose or by hand claims nothing."""
+        with benched(self) as bench:
+            made, changed = bench.insert("contact", _person(ADA)), bench.insert("contact", {})
+            bench.update(changed, _person(NEW))
+            for key, ref in ((ADA, made), (NEW, changed)):
+                promise = "who claims nothing holds a key all the same"
+                same([str(ref)], _holders(bench, key), promise)
+                asked = bench.changes(Insert(bench.new("contact"), _person(key), _seen(key)))
+                bench.refused(asked, ConflictError, promise)
+
     def test_a_key_that_somebody_has_got_meanwhile_is_refused(self) -> None:
         """A record is not made for a key that was nobody's and is somebody's by now."""
         with benched(self) as bench:

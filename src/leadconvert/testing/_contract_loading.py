@@ -181,11 +181,10 @@ class Loading(Subject):
         with benched(self) as bench:
             ref = bench.put_one(_ada())
             emails = {"emails": (Channel("new@example.com"),)}
-            claims = [Claim(MatchKey("email", "new@example.com"))]
-            bench.apply(Update(ref, bench.revision(ref), emails, claims))
+            bench.update(ref, emails)
             _finds(bench, _by_email(ADA), [], "a key that is held no longer finds nobody")
             _finds(bench, _by_email("new@example.com"), [ref], "a new key finds its record")
-            bench.apply(Update(ref, bench.revision(ref), {"job_title": "Countess"}))
+            bench.update(ref, {"job_title": "Countess"})
             _finds(bench, _by_email("new@example.com"), [ref], "keys stay where others change")
             bench.apply(Delete(ref, bench.revision(ref)))
             _finds(bench, _by_email("new@example.com"), [], "who is removed is found no longer")

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import ClassVar, Final
 from unittest import SkipTest
 
-from leadconvert.testing._contract_applying import Applying, Atomic, Resumable, Revised, Unrevised
+from leadconvert.testing._contract_applying import Applying
 from leadconvert.testing._contract_batching import Bulk, OneByOne
 from leadconvert.testing._contract_bench import Opened, Subject
 from leadconvert.testing._contract_binding import Binding
@@ -14,6 +14,9 @@ from leadconvert.testing._contract_keeping import Keeping
 from leadconvert.testing._contract_loading import Alone, Loading, Shared
 from leadconvert.testing._contract_machine import Modelled
 from leadconvert.testing._contract_racing import Driven, Racing, RacingRevised
+from leadconvert.testing._contract_repeating import Repeating
+from leadconvert.testing._contract_revising import Revised, Unrevised
+from leadconvert.testing._contract_whole import Atomic, Resumable
 
 
 __all__ = ["Opened", "StoreContract"]
@@ -40,6 +43,7 @@ class StoreContract(
     Alone,
     Keeping,
     Applying,
+    Repeating,
     Atomic,
     Resumable,
     Revised,
