@@ -15,6 +15,7 @@ from leadconvert import (
     Attach,
     ChangeSet,
     Channel,
+    Claim,
     Company,
     Contact,
     ConversionResult,
@@ -30,6 +31,7 @@ from leadconvert import (
     Lead,
     Link,
     Matching,
+    MatchKey,
     MatchRule,
     Pending,
     Pipeline,
@@ -259,8 +261,9 @@ class TestSharing:
         assert {"contact": ("merged", "L-1.1.contact.1")} == actions(second)
         assert ("Countess", ("a", "b")) == (second.contact.job_title, second.contact.tags)
         assert {"job_title": None, "tags": ("a",)} == second.outcomes[0].before
+        email = Claim(MatchKey("email", "ada@example.com"), [contact])
         assert (
-            Update(contact, None, {"job_title": "Countess", "tags": ("a", "b")})
+            Update(contact, None, {"job_title": "Countess", "tags": ("a", "b")}, [email])
             == (second.changes.changes[0])
         )
         [stored_contact] = stored(leads, [first, second]).all(Contact)

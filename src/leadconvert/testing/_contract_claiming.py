@@ -52,7 +52,8 @@ class Claiming(Subject):
     def test_who_claims_nothing_holds_a_key_all_the_same(self) -> None:
         """Keys are held by what a record says: one made on purpose or by hand claims nothing."""
         with benched(self) as bench:
-            made, changed = bench.insert("contact", _person(ADA)), bench.insert("contact", {})
+            made = bench.insert("contact", _person(ADA))
+            changed = bench.insert("contact", _person())
             bench.update(changed, _person(NEW))
             for key, ref in ((ADA, made), (NEW, changed)):
                 promise = "who claims nothing holds a key all the same"
