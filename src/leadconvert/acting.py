@@ -180,6 +180,9 @@ class Chain:
         """Let later rules find the records as this conversion makes or leaves them."""
         changed_ = {one.ref: one.record for one in result.outcomes if not one.ref.provisional}
         records = there(self.rules, self.known.records) | changed_
+        for child in result.children:
+            if child.action == "moved":  # it hangs on the lead no more
+                records.pop(child.ref, None)
         made = [one.record for one in result.outcomes if one.ref.provisional]
         pending = (Pending(record, result.changes.key) for record in made)
         self.known = attrs.evolve(

@@ -431,7 +431,7 @@ class _Planner:
         settled = self.settled[index]
         mappings = mapped(self.rules, kind.id) | own
         assigned = self.assigning.mapping(kind) if settled.action == "create" else {}
-        lead = self.earlier.left(kind, mappings, known, self.drafts)
+        lead = self.earlier.left(kind, mappings, known, self.drafts, self.targets[index + 1 :])
         filler = Filler(
             lead=lead,
             lead_kind=self.rules.lead,

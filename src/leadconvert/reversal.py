@@ -186,7 +186,6 @@ def wanted_reversal(lead: Lead, *, rules: ConversionRules, keep: bool = False) -
         for ref in (*refs, own)
         if ref in created or kind in children
         for name in pointers(kind, ref.kind)
-        if name in kind.references
     ]
     return Wanted(
         refs=tuple(refs),
