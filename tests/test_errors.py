@@ -819,7 +819,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "merged_away": (
         lambda: taken_back(
-            CLOSED, trace=MADE_DEAL, merged=[(Ref("deal", "D-5"), Ref("deal", "D-6"))]
+            CLOSED,
+            Deal(id="D-6"),
+            trace=MADE_DEAL,
+            merged=[(Ref("deal", "D-5"), Ref("deal", "D-6"))],
         ),
         "deal 'D-5' was merged into 'D-6' since (let that stay with partial=True)",
     ),

@@ -95,7 +95,9 @@ class Earlier:
         """
         if not any(_holds_products(kind, name) for name in kind.members):
             return ()
-        merging = (made for made in self._in_force() if kind.id in {ref.kind for ref in made.merged})
+        merging = (
+            made for made in self._in_force() if kind.id in {ref.kind for ref in made.merged}
+        )
         return tuple(made.id for made in merging)
 
     def left(

@@ -166,7 +166,8 @@ class Filler:
 
     def _sum_up(self) -> None:
         """Let an amount be what the product lines add up to, unless it is given or stands there."""
-        for name, field in self.kind.members.items():
+        summing = {name: one for name, one in self.kind.members.items() if one.sums is not None}
+        for name, field in summing.items():
             written = not self.values.keys().isdisjoint({name, str(field.sums)})
             lines = self.final.get(str(field.sums)) if written else None
             given = name in self.supplied and self.sight.fillable(name)
