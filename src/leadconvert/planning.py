@@ -34,7 +34,7 @@ from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled, Settling
 from leadconvert.targets import Carry, Known, Mode, Pending, Request, Target
 from leadconvert.travelling import Travelled, Travelling
-from leadconvert.values import FrozenMap, Ref, aware, ids_in, is_empty
+from leadconvert.values import FrozenMap, Ref, aware, expect, ids_in, is_empty
 from leadconvert.wanting import asked_for
 
 
@@ -107,13 +107,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         (True, 'Engine')
     """
     known = Known() if known is None else known
-    for name, value, cls in (
-        ("lead", lead, Lead),
-        ("rules", rules, ConversionRules),
-        ("known", known, Known),
-    ):
-        if not isinstance(value, cls):
-            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
+    expect(("lead", lead, Lead), ("rules", rules, ConversionRules), ("known", known, Known))
     for answer in (carry or {}).values():
         if not isinstance(answer, Mapping):
             raise TypeError("carry= maps a lead field to {kind: target field}")

@@ -20,7 +20,7 @@ from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known, Wanted, survivor
 from leadconvert.traces import Trace, TraceStep
 from leadconvert.unwinding import Unwinding
-from leadconvert.values import Ref, aware, digest, ids_in
+from leadconvert.values import Ref, aware, digest, expect, ids_in
 
 
 __all__ = ["plan_reversal", "reverse", "wanted_reversal"]
@@ -81,13 +81,7 @@ def plan_reversal(  # noqa: PLR0913 - each is a thing a decision depends on, and
         ('NEW', ['deal L-7.1.deal.1'])
     """
     known = Known() if known is None else known
-    for name, value, cls in (
-        ("lead", lead, Lead),
-        ("rules", rules, ConversionRules),
-        ("known", known, Known),
-    ):
-        if not isinstance(value, cls):
-            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
+    expect(("lead", lead, Lead), ("rules", rules, ConversionRules), ("known", known, Known))
     if to is not None and not keep:
         raise ValueError("to= says where to reopen a lead: it goes with keep=True")
     if conversion is not None and keep:
