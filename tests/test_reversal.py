@@ -168,13 +168,22 @@ def denying(*what: tuple[str, str, str | None]) -> Authorizer:
     return AllBut(what)
 
 
+def ref_of(record: Record) -> Ref:
+    """The ref of a record as it is stored."""
+    name = record.kind if isinstance(record, GenericRecord) else type(record).__name__.lower()
+    return Ref(name, record.id)
+
+
+def by_ref(records: Iterable[Record]) -> dict[Ref, Record]:
+    """Records by their refs."""
+    return {ref_of(one): one for one in records}
+
+
 @attrs.define
 class Shelf:
     """A store in memory that does what change sets say, under ids of its own if told so."""
 
-    records: dict[Ref, Record] = attrs.field(
-        converter=lambda records: {ref_of(one): one for one in records}
-    )
+    records: dict[Ref, Record] = attrs.field(converter=by_ref)
     rules: ConversionRules = attrs.field(default=RULES, kw_only=True)
     own_ids: bool = attrs.field(default=False, kw_only=True)
     merged: list[tuple[Ref, Ref]] = attrs.field(factory=list, init=False)
@@ -276,12 +285,6 @@ class Shelf:
     def kind(self, ref: Ref) -> Kind:
         """The kind of a record."""
         return next(one for one in self.rules.every_kind if one.id == ref.kind)
-
-
-def ref_of(record: Record) -> Ref:
-    """The ref of a record as it is stored."""
-    name = record.kind if isinstance(record, GenericRecord) else type(record).__name__.lower()
-    return Ref(name, record.id)
 
 
 def child(kind: str, id_: str, **custom: object) -> GenericRecord:
@@ -542,7 +545,8 @@ class TestRecordsThatExisted:
             rules=attrs.evolve(RULES, mappings=mappings),
         )
         shelf.convert([Merge("contact", "C-3")])
-        assert "CO-9" == shelf.contents["contact C-3"]["company_id"]
+        taken = shelf.contents
+        assert "CO-9" == taken["contact C-3"]["company_id"]
         del shelf.records[Ref("company", "CO-1")]
         shelf.records[Ref("company", "CO-2")] = Company(id="CO-2")
         shelf.merged = [(Ref("company", "CO-1"), Ref("company", "CO-2"))]
@@ -697,7 +701,7 @@ class TestSeveralConversions:
         first = shelf.reverse()
         assert (NEW_DEAL, NEW_CONTACT) == first.removed
         assert ["L-7.1"] == [one.id for one in first.conversions]
-        assert ("talk", {L_7}) == (shelf.lead.stage, shelf.records.keys())
+        assert ("talk", {L_7}) == (shelf.lead.stage, set(shelf.records))
 
     def test_what_a_supplement_took_is_free_again(self) -> None:
         """Products of a deal that is taken back can go into another."""
@@ -881,8 +885,7 @@ def company_merged(shelf: Shelf) -> None:
 
 def contact_merged(shelf: Shelf) -> None:
     """Merge the old contact into another, which takes over what it has."""
-    there = {"converted_from": ["L-7"], "company_id": NEW_COMPANY.id}
-    shelf.records[Ref("contact", "C-5")] = Contact(id="C-5", **there)
+    add(Contact(id="C-5", converted_from=["L-7"], company_id=NEW_COMPANY.id))(shelf)
     drop(C_3, Ref("contact", "C-5"))(shelf)
     shelf.edit(NEW_DEAL, contact_ids=("C-5",))
 
