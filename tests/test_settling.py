@@ -51,9 +51,9 @@ from leadconvert import (
     wanted,
 )
 from leadconvert.codec import Codec
+from leadconvert.earlier import bound_ids
 from leadconvert.errors import Cause
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
-from leadconvert.earlier import bound_ids
 
 
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

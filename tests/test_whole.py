@@ -37,8 +37,8 @@ from leadconvert import (
     arrive,
     presets,
 )
-from leadconvert.closing import so_far
 from leadconvert.changes import bind, plain
+from leadconvert.closing import so_far
 from leadconvert.records import changed
 from leadconvert.whole import Whole
 
