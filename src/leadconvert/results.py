@@ -297,7 +297,21 @@ class ConversionResult:
             conversions=conversions,
         )
         [conversion] = (made for made in conversions if made.id == self.conversion.id)
-        return attrs.evolve(self, lead=lead, outcomes=tuple(outcomes), conversion=conversion)
+        children = (
+            attrs.evolve(
+                child,
+                targets=tuple(ids.get(ref, ref) for ref in child.targets),
+                copies=tuple(ids.get(ref, ref) for ref in child.copies),
+            )
+            for child in self.children
+        )
+        return attrs.evolve(
+            self,
+            lead=lead,
+            outcomes=tuple(outcomes),
+            conversion=conversion,
+            children=tuple(children),
+        )
 
     def _written(self, ids: Mapping[Ref, Ref]) -> dict[Ref, Mapping[str, object]]:
         """Return by ref what is written, with refs wherever a record holds ids."""

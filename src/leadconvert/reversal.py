@@ -300,12 +300,17 @@ class _Reversing:
             )
 
     def _traces(self, taken: tuple[Conversion, ...]) -> Iterator[Trace]:
-        by_id = {trace.id: trace for trace in self.known.traces}
+        by_id = {trace.id: trace for trace in self.known.traces if self._is_own(trace)}
         for made in taken:
             if made.id in by_id:
                 yield by_id[made.id]
             else:
                 self.problems.append(self._problem("no_trace", conversion=made.id))
+
+    def _is_own(self, trace: Trace) -> bool:
+        """Tell whether a trace is of this lead: two that arrived may have had one id."""
+        filled = (step.ref.stored for step in trace.steps if step.action == "filled")
+        return all(survivor(ref, self.known.merged) == self._ref for ref in filled)
 
     def _written(self, taken: tuple[Conversion, ...], traces: list[Trace]) -> dict[str, object]:
         """Return what changes in the lead."""
