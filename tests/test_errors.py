@@ -13,6 +13,7 @@ import pytest
 import leadconvert
 from leadconvert import (
     AccessRequest,
+    Action,
     Actor,
     Authorizer,
     Automation,
@@ -804,6 +805,20 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     "changed_since": (
         lambda: taken_back(CLOSED, Deal(id="D-5", title="Engine"), trace=MADE_DEAL),
         "deal 'D-5' has changed since, in title (let it stay with partial=True, or change it back)",
+    ),
+    "changed_unseen": (
+        lambda: taken_back(
+            CLOSED,
+            Deal(id="D-5", custom={"margin": 7}),
+            by=attrs.evolve(
+                guarded(required=False), policy=Policy([Role("sales", [Grant("*", list(Action))])])
+            ),
+            trace=MADE_DEAL,
+        ),
+        (
+            "deal 'D-5' has changed since, in something that u-7 may not see"
+            " (let it stay with partial=True, or let somebody take it back who may see it)"
+        ),
     ),
     "has_others": (
         lambda: taken_back(

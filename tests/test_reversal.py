@@ -1333,7 +1333,7 @@ class TestHiddenFields:
         shelf.edit(NEW_DEAL, custom={"margin": Decimal(3)})
         [problem] = shelf.look(authorizer=self.BLIND).problems
 
-        assert ("hidden", {"id": NEW_DEAL.id, "actor": "u-7"}) == (
+        assert ("changed_unseen", {"id": NEW_DEAL.id, "actor": "u-7"}) == (
             problem.code,
             dict(problem.params),
         )

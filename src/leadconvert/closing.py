@@ -184,6 +184,10 @@ class Closing:
             else:
                 old = {name: kind.read(settled.record, name) for name in draft.values}
                 before = referring(kind, old)
+                # an amount is restored only if its currency is still the same
+                names = {kind.members[name].currency for name in draft.values} - {None}
+                record = self.records[draft.ref]
+                values = {**{str(one): kind.read(record, one) for one in names}, **values}
             yield TraceStep(
                 ref=draft.ref,
                 action=_DONE[draft.action],

@@ -232,7 +232,7 @@ class Unwinding:
         if seen:
             self._stays("changed_since", ref, fields=seen)
         elif fields:
-            self._stays("hidden", ref, actor=self.rights.actor.id)
+            self._stays("changed_unseen", ref, actor=self.rights.actor.id)
 
     def _stays(self, code: str, ref: Ref, **params: object) -> None:
         facts = {"id": ref.id, **params}

@@ -246,6 +246,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "{kind} {id!r} has changed since, in {fields}",
         "let it stay with partial=True, or change it back",
     ),
+    "changed_unseen": (
+        "{kind} {id!r} has changed since, in something that {actor} may not see",
+        "let it stay with partial=True, or let somebody take it back who may see it",
+    ),
     "has_others": (
         "other records still refer to {kind} {id!r}: {count}",
         "let it stay with partial=True, or give them to another",
