@@ -1166,6 +1166,11 @@ class TestAmount:
         assert (Decimal(500), "EUR") == (result.deal.amount, result.deal.currency)
         assert [("amount", "carried", None)] == told(result.rows, "deal 1.amount")
 
+    def test_of_a_deal_that_is_to_have_none(self) -> None:
+        """No products on purpose are none, so the amount is the lead's."""
+        result = looked(PRICED, Create("deal", values={"products": []})).result()
+        assert ((), Decimal(500)) == (result.deal.products, result.deal.amount)
+
     def test_with_products_alone(self) -> None:
         """Where the lead says no amount its products do."""
         result = looked(attrs.evolve(PRICED, amount=None), "deal").result()
@@ -1268,6 +1273,11 @@ class TestAmountOfADealThatExists:
         assert [("amount", "overridden", "products"), (None, "summed", None)] == told(
             result.rows, "deal 1.amount"
         )
+
+    def test_without_lines_on_either_side(self) -> None:
+        """Where there are no lines at all an empty amount becomes the lead's."""
+        result = self.merged(Deal(id="D-5", title="Old"), lead=attrs.evolve(PRICED, products=()))
+        assert (Decimal(500), "EUR") == (result.deal.amount, result.deal.currency)
 
     def test_what_is_not_written_is_not_summed(self) -> None:
         """A lead that gives neither lines nor an amount changes neither."""

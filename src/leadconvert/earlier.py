@@ -125,7 +125,7 @@ class Earlier:
 
     def _taken(self, kind: Kind, field: str, there: Mapping[Ref, Record]) -> Iterator[Product]:
         """Yield the lines that records of *kind* took in earlier conversions."""
-        for ref in dict.fromkeys(self._refs(linked=False)):
+        for ref in dict.fromkeys(self._refs()):
             if ref.kind == kind.id and ref in there:
                 lines = _lines(kind.read(there[ref], field))
                 yield from remaining(lines, self._own(ref, field, lines))
@@ -149,11 +149,9 @@ class Earlier:
             return ()  # it is refused, and what it became is no question
         return tuple(made for made in self.lead.conversions if made.in_force)
 
-    def _refs(self, *, linked: bool = True) -> Iterator[Ref]:
+    def _refs(self) -> Iterator[Ref]:
         for made in self._in_force():
-            for ref in made.targets:
-                if linked or ref not in made.linked:
-                    yield survivor(ref.stored, self.known.merged)
+            yield from (survivor(ref.stored, self.known.merged) for ref in made.targets)
 
 
 def _taken_now(
