@@ -332,7 +332,16 @@ class TestAnotherDeal:
         deal = Ref("deal", "L-7.2.deal.1", provisional=True)
         assert [
             ("record.created", deal, {"lead": LEAD_REF}),
-            ("lead.converted", LEAD_REF, {"conversion": "L-7.2", "targets": (deal,)}),
+            (
+                "lead.converted",
+                LEAD_REF,
+                {
+                    "conversion": "L-7.2",
+                    "targets": (deal,),
+                    "closing": False,
+                    "supplement": True,
+                },
+            ),
         ] == [(one.name, one.ref, dict(one.params)) for one in result.changes.events]
         [trace] = result.changes.traces
         assert "L-7.2" == trace.id
@@ -1160,6 +1169,15 @@ class TestAmount:
         assert Decimal(20) == before.amount
         assert Decimal(80) == more(lead, "deal", known=known).result().deal.amount
 
+    def test_where_all_is_taken(self) -> None:
+        """Once all lines are taken the lead's amount is taken with them, and told so."""
+        lead, known = converted(PRICED, "contact", "deal")
+        result = more(lead, "deal", known=known).result()
+        assert (None, ()) == (result.deal.amount, result.deal.products)
+        assert [("amount", "taken", None)] == told(result.rows, "deal 1.amount")
+        twice = looked(PRICED, "deal", "deal").result()
+        assert [Decimal(100), None] == [deal.amount for deal in twice.all(Deal)]
+
     def test_without_products_the_leads(self) -> None:
         """A lead that has no product lines has its own amount to give."""
         result = looked(attrs.evolve(PRICED, products=()), "deal").result()
@@ -1496,7 +1514,7 @@ class TestStaged:
         """What a lead became matters more than that it could not stay open."""
         whole = own_rules(staged=False)
         lead, known = converted(rules=whole)
-        assert [("lead", None, "not_staged")] == codes(
+        assert [("lead", None, "converted")] == codes(
             looked(lead, "deal", known=known, closing=False, rules=whole)
         )
 

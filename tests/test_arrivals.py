@@ -317,6 +317,8 @@ class TestChanges:
                 {
                     "conversion": "L-7.1",
                     "targets": (contact, deal),
+                    "closing": False,
+                    "supplement": False,
                     "rule": "a",
                     "close_activities": True,
                 },

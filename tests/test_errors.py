@@ -421,7 +421,7 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: planned("deal", lead=attrs.evolve(TITLED, stage="DONE")),
         (
             "the lead stands in the success stage 'DONE', so it counts as converted"
-            " (work with the records it became)"
+            " (work with the records it became, or make more of it with mode='supplement')"
         ),
     ),
     "not_converted": (

@@ -7,7 +7,7 @@ import attrs
 
 from leadconvert.access import Actor, Authorizer
 from leadconvert.automation import AutomationRule, WithoutLeads
-from leadconvert.changes import Event, Insert, Update, bind, bound
+from leadconvert.changes import Event
 from leadconvert.errors import Cause, ConversionError, Problem, refusal
 from leadconvert.linking import Links, there
 from leadconvert.matching import keys_of
@@ -156,28 +156,11 @@ class Chain:
         if twice := self._made_twice(decided.conversion):
             self._refuse(rule, twice)
             return False
-        conversion = self._referring(decided.conversion)
-        self.conversions.append(conversion)
-        self.events += conversion.changes.events
-        self.lead = conversion.lead
-        self._remember(conversion)
+        self.conversions.append(decided.conversion)
+        self.events += decided.conversion.changes.events
+        self.lead = decided.conversion.lead
+        self._remember(decided.conversion)
         return True
-
-    def _referring(self, result: ConversionResult) -> ConversionResult:
-        """Return *result* with what earlier rules made told as what no store has yet."""
-        outcomes = [one for earlier in self.conversions for one in earlier.outcomes]
-        made = {one.ref.stored: one.ref for one in outcomes if one.ref.provisional}
-        whole = result.changes
-        changes = [
-            attrs.evolve(
-                one, values={name: bind(value, made) for name, value in one.values.items()}
-            )
-            if isinstance(one, Insert | Update)
-            else one
-            for one in whole.changes
-        ]
-        traces = [bound(one, made) for one in whole.traces]
-        return attrs.evolve(result, changes=attrs.evolve(whole, changes=changes, traces=traces))
 
     def _made_twice(self, result: ConversionResult) -> list[Problem]:
         """Return what is wrong if an earlier rule has made a record under the same id."""

@@ -68,6 +68,8 @@ class Closing:
     #: The lead before these were filled; as it is, unless given.
     before: Lead = attrs.field(default=attrs.Factory(lambda self: self.lead, takes_self=True))
     travelled: Travelled = attrs.field(factory=Travelled)
+    #: What other change sets make, and no store has yet.
+    pending: AbstractSet[Ref] = frozenset()
     #: The keys of the change sets that are to be applied before.
     after: tuple[str, ...] = ()
     reason: str | None = None
@@ -123,6 +125,8 @@ class Closing:
             for draft in self.drafts
         ]
         facts: dict[str, object] = {"conversion": conversion.id, "targets": conversion.targets}
+        if not conversion.closing:
+            facts |= {"closing": False, "supplement": conversion.supplement}
         if self.rule is not None:
             facts |= {"rule": self.rule.id, "close_activities": self.rule.close_activities}
         events.append(self._event("lead.converted", lead_ref, facts))
@@ -153,7 +157,7 @@ class Closing:
     def _steps(self, draft: Draft) -> Iterator[Change]:
         """Yield what a store does to one target: nothing is written twice that stands there."""
         kind, settled = self._kind(draft), self.settled.get(draft.ref)
-        values = referring(kind, draft.values, self.records.keys())
+        values = referring(kind, draft.values, self._provisional)
         if settled is None or settled.record is None:
             yield Insert(draft.ref, values)
             return
@@ -192,7 +196,7 @@ class Closing:
                 ref=draft.ref,
                 action=_DONE[draft.action],
                 before=before,
-                written=marked(referring(kind, values, self.records.keys())),
+                written=marked(referring(kind, values, self._provisional)),
                 attached=attached.get(draft.ref, ()),
             )
         yield from self.travelled.steps
@@ -205,6 +209,10 @@ class Closing:
             before=before,
             written=marked(referring(kind, filled)),
         )
+
+    @property
+    def _provisional(self) -> AbstractSet[Ref]:
+        return self.records.keys() | self.pending
 
     def _kind(self, draft: Draft) -> Kind:
         return next(kind for kind in self.rules.kinds if kind.id == draft.ref.kind)

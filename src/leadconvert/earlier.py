@@ -111,7 +111,8 @@ class Earlier:
         """Return the lead as a record of *kind* gets it: without the product lines others took.
 
         These are the records that earlier conversions made of it, the *drafts* of this one, and
-        those *others* yet to come that are supplied with lines of their own.
+        those *others* yet to come that are supplied with lines of their own. Where they took all,
+        they took the lead's amount with them.
         """
         left: dict[str, object] = {}
         for target, mapping in mappings.items():
@@ -119,7 +120,10 @@ class Earlier:
                 if _holds_products(kind, target) and _holds_products(self.rules.lead, name):
                     taken = [*self._taken(kind, target, there)]
                     taken += _taken_now(kind, target, there, drafts, others)
-                    left[name] = remaining(_lines(self.rules.lead.read(self.lead, name)), taken)
+                    lines = _lines(self.rules.lead.read(self.lead, name))
+                    left[name] = rest = remaining(lines, taken)
+                    if lines and not rest:
+                        left |= dict.fromkeys(_amounts(kind, target, mappings))
         lead = self.pointing()
         return changed(lead, left) if left else lead
 
@@ -171,6 +175,13 @@ def _taken_now(
         if field in values:
             had = _lines(kind.read(there[ref], field)) if ref in there else ()
             yield from remaining(_lines(values[field]), had)
+
+
+def _amounts(kind: Kind, lines: str, mappings: Mapping[str, FieldMapping]) -> Iterator[str]:
+    """Yield the lead's fields that fill the amounts which product *lines* add up to."""
+    for name, field in kind.members.items():
+        if field.sums == lines and name in mappings:
+            yield from mappings[name].sources
 
 
 def bound_ids(lead: Lead, lead_kind: Kind, kind: Kind) -> tuple[str, ...]:

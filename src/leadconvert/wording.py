@@ -44,7 +44,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "in_success_stage": (
         "the lead stands in the success stage {stage!r}, so it counts as converted",
-        "work with the records it became",
+        "work with the records it became, or make more of it with mode='supplement'",
     ),
     "not_converted": (
         "the lead is not converted yet, so there is nothing to add to",
