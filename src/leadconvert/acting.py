@@ -153,28 +153,11 @@ class Chain:
         if decided.conversion is None:
             self._refuse(rule, decided.problems)
             return False
-        if twice := self._made_twice(decided.conversion):
-            self._refuse(rule, twice)
-            return False
         self.conversions.append(decided.conversion)
         self.events += decided.conversion.changes.events
         self.lead = decided.conversion.lead
         self._remember(decided.conversion)
         return True
-
-    def _made_twice(self, result: ConversionResult) -> list[Problem]:
-        """Return what is wrong if an earlier rule has made a record under the same id."""
-        made = {one.ref for earlier in self.conversions for one in earlier.outcomes}
-        return [
-            Problem(
-                cause=Cause.INVALID_TARGET,
-                code="duplicate_id",
-                kind=one.ref.kind,
-                params={"id": one.ref.id},
-            )
-            for one in result.outcomes
-            if one.action == "created" and one.ref in made
-        ]
 
     def _remember(self, result: ConversionResult) -> None:
         """Let later rules find the records as this conversion makes or leaves them."""
