@@ -1650,6 +1650,25 @@ class TestWanted:
         ) == wanted.related
         assert () == wanted.matches
 
+    def test_what_the_traces_speak_of(self) -> None:
+        """Asked again with the traces: whom records referred to before, and where children went."""
+        there = Company(id="CO-1", name="Looms")
+        bound = attrs.evolve(ADA_OF_OLD, company_id="CO-1")
+        shelf = Shelf([LEAD, there, bound, child("task", "T-1", subject="Call", lead_id="L-7")])
+        values = {"company_id": "CO-9"}
+        add(Company(id="CO-9", name="Engines"))(shelf)
+        shelf.convert([Merge("contact", "C-3", values=values), "deal"])
+        first = wanted_reversal(shelf.lead, rules=RULES)
+        found = Known(traces=shelf.traces.values())
+        again = wanted_reversal(shelf.lead, rules=RULES, known=found)
+
+        assert (C_3, NEW_DEAL) == first.refs
+        spoken_of = [Ref("company", "CO-1"), Ref("company", "CO-9"), Ref("task", "T-1")]
+        assert {*first.refs, *spoken_of} == {*again.refs}
+        assert attrs.evolve(first, refs=again.refs) == again
+        other = Known(traces=[attrs.evolve(one, id="L-8.1") for one in shelf.traces.values()])
+        assert first == wanted_reversal(shelf.lead, rules=RULES, known=other)
+
     def test_who_may_refer_to_what_was_made(self) -> None:
         """Leads, records and children alike."""
         shelf = Shelf([LEAD], rules=attrs.evolve(RULES, children=()))

@@ -294,7 +294,7 @@ class TestWhatIsUnchanged:
         merged: Iterable[tuple[Ref, Ref]] = (),
     ) -> tuple[dict[str, object], list[str]]:
         """What is restored, and which fields were changed since."""
-        unwinding = unwound([], merged=merged)
+        unwinding = unwound([], Company(id="CO-2", name="Engines"), merged=merged)
         values = unwinding.unchanged(step("merged", C_3, before, written), CONTACT, record)
         fields = [one.params["fields"] for one in unwinding.problems]
         return values, [str(name) for names in fields if isinstance(names, tuple) for name in names]
@@ -349,12 +349,50 @@ class TestWhatIsUnchanged:
     @pytest.mark.parametrize("now", [("C-5",), ("C-3", "C-5"), ("C-3", "C-4", "C-5"), ("C-4",)])
     def test_several_references(self, now: tuple[str, ...]) -> None:
         """Two that were merged into one are one, whether the record was told of it or not."""
-        unwinding = unwound([], merged=[(C_3, C_5), (C_4, C_5)])
+        unwinding = unwound([], Contact(id="C-5"), merged=[(C_3, C_5), (C_4, C_5)])
         done = step("merged", D_5, {"contact_ids": (C_3, C_4)}, {"contact_ids": (C_3, C_4, C_5)})
 
         assert {"contact_ids": (C_5,)} == unwinding.unchanged(
             done, DEAL, Deal(id="D-5", contact_ids=now)
         )
+
+    def test_nothing_is_restored_to_what_is_gone(self) -> None:
+        """A reference stays where its record would point at nothing; the rest goes back."""
+        before = {"company_id": CO_1, "comments": "old"}
+        written = {"company_id": Ref("company", "CO-2"), "comments": "new"}
+        unwinding = unwound([])
+
+        assert {"comments": "old"} == unwinding.unchanged(
+            step("merged", C_3, before, written),
+            CONTACT,
+            Contact(id="C-3", company_id="CO-2", comments="new"),
+        )
+        assert [("gone_since", "company", "CO-1")] == [
+            (one.code, one.kind, one.params["id"]) for one in unwinding.problems
+        ]
+
+    def test_whoever_is_pointed_at_is_there(self) -> None:
+        """Of several only those are looked for at whom the record does not point now."""
+        unwinding = unwound([], Contact(id="C-4"))
+        done = step("merged", D_5, {"contact_ids": (C_3, C_4)}, {"contact_ids": (C_5, C_3)})
+        now = Deal(id="D-5", contact_ids=["C-5", "C-3"])
+
+        assert {"contact_ids": (C_3, C_4)} == unwinding.unchanged(done, DEAL, now)
+        assert [] == unwinding.problems
+
+    def test_a_child_does_not_go_back_to_what_is_gone(self) -> None:
+        """Then all its references stay, or else it would belong to nobody."""
+        values = {"lead_id": "L-8", "deal_ids": (), "completed": True}
+        before = {"lead_id": L_7, "deal_ids": (D_5,), "completed": False}
+        written = {"lead_id": L_8, "deal_ids": (), "completed": True}
+        unwinding = unwound([])
+
+        assert {"completed": False} == unwinding.unchanged(
+            step("moved", T_1, before, written),
+            TASK,
+            GenericRecord(kind="task", id="T-1", custom=values),
+        )
+        assert ["gone_since"] == [one.code for one in unwinding.problems]
 
     def test_values_that_repeat(self) -> None:
         """Only refs are ever put together: product lines and tags stand as they stood."""

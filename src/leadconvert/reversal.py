@@ -155,10 +155,15 @@ def reverse(  # noqa: PLR0913 - as plan_reversal()
     ).result()
 
 
-def wanted_reversal(lead: Lead, *, rules: ConversionRules, keep: bool = False) -> Wanted:
+def wanted_reversal(
+    lead: Lead, *, rules: ConversionRules, keep: bool = False, known: Known | None = None
+) -> Wanted:
     """Return what to find out before `plan_reversal`: traces, the records they speak of, rights.
 
     *related* asks for whatever refers to these records, and for what hangs on them or on the lead.
+
+    Whom the records referred to before, and where a child has gone since, is not known before the
+    traces are: ask again with them as *known*, and *refs* lists all that they speak of.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -182,12 +187,24 @@ def wanted_reversal(lead: Lead, *, rules: ConversionRules, keep: bool = False) -
         if ref in created or kind in children
         for name in pointers(kind, ref.kind)
     ]
+    ids = [made.id for made in taken]
+    for trace in () if known is None else known.traces:
+        refs += (ref for ref in _spoken_of(trace) if trace.id in ids and ref != own)
     return Wanted(
-        refs=tuple(refs),
+        refs=tuple(dict.fromkeys(refs)),
         access=_rights_on_lead(lead, rules, Action.REOPEN if keep else Action.REVERSE),
         related=tuple(related),
-        traces=tuple(made.id for made in taken),
+        traces=tuple(ids),
     )
+
+
+def _spoken_of(trace: Trace) -> Iterator[Ref]:
+    """Yield whom a trace speaks of: what was changed, and what that referred to."""
+    for step in trace.steps:
+        yield step.ref.stored
+        for value in (*step.before.values(), *step.written.values()):
+            refs = value if isinstance(value, tuple) else (value,)
+            yield from (ref.stored for ref in refs if isinstance(ref, Ref))
 
 
 def _taken_back(lead: Lead, how: Undoing) -> tuple[Conversion, ...]:

@@ -94,16 +94,22 @@ class Unwinding:
         """Return what to restore of *record*: what stood there before, where it is as written.
 
         Money is restored with its currency and product lines, or not at all; so are the references
-        of a child that moved, or else it would belong to two.
+        of a child that moved, or else it would belong to two. None is restored to what is gone.
         """
         now = {name: kind.read(record, name) for name in step.written}
         differing = set(self._differing(kind, now, step.written))
-        for whole in _wholes(kind, step):
+        wholes = list(_wholes(kind, step))
+        for whole in wholes:
             if not differing.isdisjoint(whole):
                 differing |= whole & step.written.keys()
         self._tell_changed(step.ref.stored, kind, differing)
         kept = (one for one in step.before.items() if one[0] not in differing)
-        return {name: self._by_now(value) for name, value in kept}
+        values = {name: self._by_now(value) for name, value in kept}
+        gone = dict(self._gone(kind, record, values))
+        for ref in dict.fromkeys(gone.values()):
+            self._stays("gone_since", ref)
+        lost = set(gone).union(*(whole for whole in wholes if not whole.isdisjoint(gone)))
+        return {name: one for name, one in values.items() if name not in lost}
 
     def _remove(self, step: TraceStep) -> None:
         ref, kind = step.ref.stored, self._kind(step.ref)
@@ -191,6 +197,21 @@ class Unwinding:
                 return tuple(dict.fromkeys(self._by_now(one) for one in value))
             case _:
                 return value
+
+    def _gone(
+        self, kind: Kind, record: Record, values: Mapping[str, object]
+    ) -> Iterator[tuple[str, Ref]]:
+        """Yield the fields by which *record* would point at what is gone, each with that."""
+        for name, value in values.items():
+            now = ids_in(kind.read(record, name))
+            for ref in value if isinstance(value, tuple) else (value,):
+                if isinstance(ref, Ref) and ref.id not in now and self._is_gone(ref):
+                    yield name, ref
+
+    def _is_gone(self, ref: Ref) -> bool:
+        """Tell whether a record is not there; of leads, and of kinds not ours, nobody asks."""
+        is_lead = ref.kind == self.rights.rules.lead.id
+        return not is_lead and self._kind(ref) is not None and ref not in self._after
 
     def _others(self, step: TraceStep, kind: Kind, record: Record) -> Iterator[Ref]:
         """Yield who will still refer to a record, came from elsewhere, or was merged into it."""
