@@ -5,11 +5,10 @@ transactions nor revisions. `BUGS` says of each which tests of the contract catc
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
-from typing import ClassVar, Final, cast
+from typing import cast
 
 import attrs
 
@@ -22,7 +21,6 @@ from leadconvert import (
     ConversionRules,
     Delete,
     Detach,
-    Event,
     FrozenMap,
     Insert,
     Known,
@@ -36,11 +34,16 @@ from leadconvert import (
     match_keys,
 )
 from leadconvert.changes import made
-from leadconvert.errors import ConflictError, RecordNotFoundError, StoreError, UnavailableError, UnfitValueError
+from leadconvert.errors import (
+    ConflictError,
+    RecordNotFoundError,
+    StoreError,
+    UnavailableError,
+    UnfitValueError,
+)
 from leadconvert.records import changed
 from leadconvert.stores import MemoryStore
 from leadconvert.stores._memory import _State, _Writing
-from leadconvert.testing import Opened, StoreContract
 
 
 class Writing(_Writing):
@@ -794,7 +797,7 @@ class EmojiMangled(Turned):
 
     def turn(self, value: object) -> object:
         if isinstance(value, str):
-            return "".join("?" if ord(one) > 0xFFFF else one for one in value)  # noqa: PLR2004
+            return "".join("?" if ord(one) > 0xFFFF else one for one in value)
         return value
 
 
