@@ -390,6 +390,8 @@ class TestWhoActs:
                 {
                     "conversion": "L-7.1",
                     "targets": (deal,),
+                    "closing": False,
+                    "supplement": False,
                     "rule": "a",
                     "close_activities": False,
                 },

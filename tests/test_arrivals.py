@@ -317,6 +317,8 @@ class TestChanges:
                 {
                     "conversion": "L-7.1",
                     "targets": (contact, deal),
+                    "closing": False,
+                    "supplement": False,
                     "rule": "a",
                     "close_activities": True,
                 },
@@ -585,7 +587,8 @@ class TestConvertUnfinished:
             Lead(id="L-12", stage="no stage", title="x"),
             attrs.evolve(NEW, id="L-13", conversions=[attrs.evolve(MADE, closing=False)]),
         ]
-        found = list(convert_unfinished(leads, rules=WITHOUT, at=AT))
+        before = Known(records=[Deal(id="D-5", title="Engine")])
+        found = list(convert_unfinished(leads, rules=WITHOUT, at=AT, known=before))
 
         assert ["L-7", "L-9", "L-13"] == [
             one.result.lead.id if isinstance(one, Converted) else one.lead_id for one in found
@@ -601,6 +604,7 @@ class TestConvertUnfinished:
         assert isinstance(refused.error, errors.MissingFieldsError)
         assert ["currency_required"] == [one.code for one in refused.error.problems]
         assert 2 == len(third.result.lead.conversions)
+        assert "D-5" == third.result.deal.id
 
     def test_stored_leads_are_updated(self) -> None:
         """These leads are in the store: each is updated on its revision, and nothing inserts it."""

@@ -21,7 +21,6 @@ from leadconvert import (
     Stage,
     Travel,
     errors,
-    presets,
 )
 from leadconvert.children import child_mistakes, pointers
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
@@ -249,7 +248,3 @@ class TestInTheRules:
         role = Role("sales", [Grant("task", ["read", "update"])])
         rules = self.rules(ChildRule(TASK), policy=Policy([role]))
         assert rules.policy.roles == (role,)
-
-    def test_no_preset_brings_any(self) -> None:
-        """Which kinds of children there are, and their fields, is the host's to say."""
-        assert () == presets.bitrix24().children

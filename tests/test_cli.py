@@ -125,7 +125,7 @@ class TestTable:
                 "L-5",
                 (
                     "the lead stands in the success stage 'CONVERTED', so it counts as converted"
-                    " (work with the records it became)"
+                    " (work with the records it became, or make more of it with mode='supplement')"
                 ),
             ),
             (

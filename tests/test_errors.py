@@ -13,6 +13,7 @@ import pytest
 import leadconvert
 from leadconvert import (
     AccessRequest,
+    Action,
     Actor,
     Authorizer,
     Automation,
@@ -417,7 +418,7 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: planned("deal", lead=attrs.evolve(TITLED, stage="DONE")),
         (
             "the lead stands in the success stage 'DONE', so it counts as converted"
-            " (work with the records it became)"
+            " (work with the records it became, or make more of it with mode='supplement')"
         ),
     ),
     "not_converted": (
@@ -802,6 +803,20 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: taken_back(CLOSED, Deal(id="D-5", title="Engine"), trace=MADE_DEAL),
         "deal 'D-5' has changed since, in title (let it stay with partial=True, or change it back)",
     ),
+    "changed_unseen": (
+        lambda: taken_back(
+            CLOSED,
+            Deal(id="D-5", custom={"margin": 7}),
+            by=attrs.evolve(
+                guarded(required=False), policy=Policy([Role("sales", [Grant("*", list(Action))])])
+            ),
+            trace=MADE_DEAL,
+        ),
+        (
+            "deal 'D-5' has changed since, in something that u-7 may not see"
+            " (let it stay with partial=True, or let somebody take it back who may see it)"
+        ),
+    ),
     "has_others": (
         lambda: taken_back(
             CLOSED,
@@ -816,7 +831,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "merged_away": (
         lambda: taken_back(
-            CLOSED, trace=MADE_DEAL, merged=[(Ref("deal", "D-5"), Ref("deal", "D-6"))]
+            CLOSED,
+            Deal(id="D-6"),
+            trace=MADE_DEAL,
+            merged=[(Ref("deal", "D-5"), Ref("deal", "D-6"))],
         ),
         "deal 'D-5' was merged into 'D-6' since (let that stay with partial=True)",
     ),

@@ -536,7 +536,8 @@ class TestLaw6ExistingDataIsSafe:
         known = Known(records=[stranger])
         result = convert(asked.lead, asked.into, rules=asked.rules, actor=ADA, at=AT, known=known)
 
-        assert asked.result() == result
+        # where the rules have no such kind, it is told as something that hangs on nobody knows what
+        assert asked.result() == attrs.evolve(result, children=())
         assert all(change.ref.id != stranger.id for change in result.changes.changes[:-1])
 
 

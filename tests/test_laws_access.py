@@ -1260,6 +1260,7 @@ class TestSecrets:
             BITRIX,
             lead=attrs.evolve(LEAD, custom=[attrs.evolve(field, sensitive=of_lead)]),
             kinds=[deal],
+            children=(),
             mappings=[FieldMapping("title", "deal"), FieldMapping("UF_S", "deal")],
             policy=Policy([Role("base", [LEAD_RIGHTS, TARGET_RIGHTS])]),
             transforms={},
@@ -1412,6 +1413,7 @@ def guarded(name: str | None, *, required: bool = False, mapped: bool = False) -
         BITRIX,
         lead=attrs.evolve(LEAD, custom=[*custom, Field("UF_SEEN", "text")]),
         kinds=[attrs.evolve(DEAL, custom=[*of_deal, Field("UF_PLAIN", "text")])],
+        children=(),
         mappings=[
             FieldMapping("title", "deal"),
             *(FieldMapping(field.id, "deal") for field in custom if mapped),

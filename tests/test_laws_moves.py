@@ -566,7 +566,7 @@ OTHER_NAMES: Final = (
     ),
 )
 #: What stands for rules and requests is another for other names.
-DIGESTS: Final = {"key", "fingerprint", "rules"}
+DIGESTS: Final = {"key", "fingerprint", "rules", "written"}
 #: Every world has the kinds of the preset, and writes them alike.
 CODEC: Final = Codec(presets.bitrix24())
 

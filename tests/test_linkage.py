@@ -262,7 +262,7 @@ class TestClusters:
     def test_a_common_name_says_less(
         self, model: dict[str, Any], expected: bool, namesakes: int, phone: str, email: str
     ) -> None:
-        """What is enough for a rare name is not for a common one; what is unknown denies nothing."""
+        """What is enough for a rare name is not for a common one; the unknown denies nothing."""
         there = contact("C", "Hedy Lamarr", "030 777003", "hedy@example.net")
         others = [
             contact(f"N-{n}", "Hedy Lamarr", f"030 8880{n:02}", f"hedy{n}@example.net")

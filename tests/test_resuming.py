@@ -371,6 +371,7 @@ class TestPlainData:
                 "carry": {},
                 "values": {},
                 "closing": True,
+                "mode": "convert",
             },
             "asked": [[None, "comments"], [0, "title"]],
             "questions": [],
@@ -419,6 +420,7 @@ def _without(kind: str) -> ConversionRules:
         ],
         pipelines=[one for one in RULES.pipelines if one.kind != kind],
         mappings=[one for one in RULES.mappings if one.kind != kind],
+        children=(),
     )
 
 

@@ -158,10 +158,8 @@ IMPOSSIBLE: Final = AutomationRule(
 )
 ON_ARRIVAL: Final = AutomationRule("hello", ["contact"], closing=False, to="IN_PROCESS")
 BOUND: Final = attrs.evolve(NEW, contact_ids=["C-3", "C-4"], company_id="CO-9")
-THERE: Final = (Contact(id="C-3"), Contact(id="C-4"), Company(id="CO-9"))
-
-
 WON: Final = Deal(id="D-5", pipeline="0", stage="NEW", revision="r1")
+THERE: Final = (Contact(id="C-3"), Contact(id="C-4"), Company(id="CO-9"), WON)
 PACKED: Final = GenericRecord(kind="parcel", id="P-1", custom={"state": "packed"})
 
 
@@ -288,6 +286,7 @@ class TestOneChangeSet:
             assert {outcome.record.id for outcome in one.outcomes} <= {
                 "C-3",
                 "CO-9",
+                "D-5",
                 *(ref.id for _, ref in ids),
             }
             assert stored.record.id == one.lead.id

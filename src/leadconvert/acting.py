@@ -155,37 +155,26 @@ class Chain:
         if decided.conversion is None:
             self._refuse(rule, decided.problems)
             return False
-        if twice := self._made_twice(decided.conversion):
-            self._refuse(rule, twice)
-            return False
         self.conversions.append(decided.conversion)
         self.events += decided.conversion.changes.events
         self.lead = decided.conversion.lead
         self._remember(decided.conversion)
         return True
 
-    def _made_twice(self, result: ConversionResult) -> list[Problem]:
-        """Return what is wrong if an earlier rule has made a record under the same id."""
-        made = {one.ref for earlier in self.conversions for one in earlier.outcomes}
-        return [
-            Problem(
-                cause=Cause.INVALID_TARGET,
-                code="duplicate_id",
-                kind=one.ref.kind,
-                params={"id": one.ref.id},
-            )
-            for one in result.outcomes
-            if one.action == "created" and one.ref in made
-        ]
-
     def _remember(self, result: ConversionResult) -> None:
         """Let later rules find the records as this conversion makes or leaves them."""
         changed_ = {one.ref: one.record for one in result.outcomes if not one.ref.provisional}
         records = there(self.rules, self.known.records) | changed_
+        for child in result.children:
+            if child.action == "moved":  # it hangs on the lead no more
+                records.pop(child.ref, None)
         made = [one.record for one in result.outcomes if one.ref.provisional]
         pending = (Pending(record, result.changes.key) for record in made)
         self.known = attrs.evolve(
-            self.known, records=records.values(), pending=[*self.known.pending, *pending]
+            self.known,
+            records=records.values(),
+            pending=[*self.known.pending, *pending],
+            traces=[*self.known.traces, *result.changes.traces],
         )
 
     def _refuse(self, rule: AutomationRule, problems: Iterable[Problem]) -> None:

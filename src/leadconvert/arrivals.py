@@ -10,7 +10,7 @@ from leadconvert.pipelines import StageRole
 from leadconvert.records import Lead
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known
-from leadconvert.values import aware, digest
+from leadconvert.values import aware, digest, expect
 from leadconvert.whole import MoveResult, Whole
 
 
@@ -53,7 +53,7 @@ def arrive(  # noqa: PLR0913 - as plan()
         ('No name', 'Enquiry')
     """
     known = Known() if known is None else known
-    _expect(("lead", lead, Lead), ("rules", rules, ConversionRules), ("known", known, Known))
+    expect(("lead", lead, Lead), ("rules", rules, ConversionRules), ("known", known, Known))
     chain = Chain(lead=lead, rules=rules, at=aware(at), known=known, authorizer=authorizer)
     automation = rules.automation
     if automation is not None and automation.without_leads is not None:
@@ -104,7 +104,7 @@ def convert_unfinished(
         ['L-7']
     """
     known = Known() if known is None else known
-    _expect(("rules", rules, ConversionRules), ("known", known, Known))
+    expect(("rules", rules, ConversionRules), ("known", known, Known))
     automation = rules.automation
     mode = None if automation is None else automation.without_leads
     if automation is None or mode is None:
@@ -123,9 +123,3 @@ def convert_unfinished(
                     yield Converted(made)
 
     return each()
-
-
-def _expect(*given: tuple[str, object, type]) -> None:
-    for name, value, cls in given:
-        if not isinstance(value, cls):
-            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")

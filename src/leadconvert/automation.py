@@ -29,8 +29,8 @@ class AutomationRule:
 
     The targets' values say in which pipeline and with which owner. A *closing* conversion, the
     usual one, puts the lead into its success stage; one that does not leaves it open, and may move
-    it on *to* another stage, where further rules may act. *close_activities* tells the host, in the
-    event of the conversion, whether open activities end with the lead.
+    it on *to* another stage, where further rules may act. Without *close_activities* what hangs on
+    the lead stays open, whatever its `ChildRule` says.
 
     Example:
         >>> from leadconvert import AutomationRule, Create, Where
@@ -60,7 +60,8 @@ class WithoutLeads:
     """The mode without leads: every lead that arrives is converted at once.
 
     Into a deal always, and into a contact unless *into* names another client. A record that needs
-    a name, and gets none from the lead, is called *placeholder*.
+    a name, and gets none from the lead, is called *placeholder*. With *close_activities* what hangs
+    on the lead is closed with it, as its `ChildRule` says.
 
     Example:
         >>> from leadconvert import WithoutLeads

@@ -90,9 +90,15 @@ class Choices:
 
 
 def choose(
-    lead: Lead, rules: ConversionRules, denials: Callable[[str, Iterable[str]], Iterable[Problem]]
+    lead: Lead,
+    rules: ConversionRules,
+    denials: Callable[[str, Iterable[str]], Iterable[Problem]],
+    *,
+    belongs: bool = False,
 ) -> Choices:
     """Return what may be made of *lead*, given what is denied of a kind if others are made with it.
+
+    *belongs* says that the lead was made into a client before, which is as good as being bound.
 
     Example:
         >>> from leadconvert import Lead, presets
@@ -114,17 +120,17 @@ def choose(
     return Choices(
         lead_id=lead.id,
         kinds=tuple(possible),
-        offered=tuple(_without_clients(lead, rules.lead, possible) or possible),
+        offered=tuple(_without_clients(lead, rules.lead, possible, belongs) or possible),
         needs=possible,
         problems=tuple(attrs.evolve(one, target=None) for one in chain.from_iterable(reasons)),
     )
 
 
 def _without_clients(
-    lead: Lead, kind: Kind, possible: Mapping[str, tuple[tuple[str, ...], ...]]
+    lead: Lead, kind: Kind, possible: Mapping[str, tuple[tuple[str, ...], ...]], belongs: bool
 ) -> Iterable[str]:
     """Return what may be made without a client, if the lead has one already."""
-    if not any(ids_in(kind.read(lead, name)) for name in kind.references):
+    if not (belongs or any(ids_in(kind.read(lead, name)) for name in kind.references)):
         return possible
     clients = {field.to for field in kind.references.values()}
     return _possible({name: needs for name, needs in possible.items() if name not in clients})

@@ -72,6 +72,8 @@ class Closing:
     travelled: Travelled = attrs.field(factory=Travelled)
     #: The records that were known, by their refs as a change set tells them.
     there: Mapping[Ref, Record] = attrs.field(factory=dict)
+    #: What other change sets make, and no store has yet.
+    pending: AbstractSet[Ref] = frozenset()
     reason: str | None = None
     rule: AutomationRule | None = None
 
@@ -125,6 +127,8 @@ class Closing:
             for draft in self.drafts
         ]
         facts: dict[str, object] = {"conversion": conversion.id, "targets": conversion.targets}
+        if not conversion.closing:
+            facts |= {"closing": False, "supplement": conversion.supplement}
         if self.rule is not None:
             facts |= {"rule": self.rule.id, "close_activities": self.rule.close_activities}
         events.append(self._event("lead.converted", lead_ref, facts))
@@ -154,7 +158,7 @@ class Closing:
     def _steps(self, draft: Draft) -> Iterator[Change]:
         """Yield what a store does to one target: nothing is written twice that stands there."""
         kind, settled = self._kind(draft), self.settled.get(draft.ref)
-        values = referring(kind, draft.values, self.records.keys())
+        values = referring(kind, draft.values, self._provisional)
         sought = frozenset[MatchKey]() if settled is None else settled.sought
         claimed = claims(self.rules, kind, self.records[draft.ref], sought, self.there)
         if settled is None or settled.record is None:
@@ -187,11 +191,15 @@ class Closing:
             else:
                 old = {name: kind.read(settled.record, name) for name in draft.values}
                 before = referring(kind, old)
+                # an amount is restored only if its currency is still the same
+                names = {kind.members[name].currency for name in draft.values} - {None}
+                record = self.records[draft.ref]
+                values = {**{str(one): kind.read(record, one) for one in names}, **values}
             yield TraceStep(
                 ref=draft.ref,
                 action=_DONE[draft.action],
                 before=before,
-                written=marked(referring(kind, values, self.records.keys())),
+                written=marked(referring(kind, values, self._provisional)),
                 attached=attached.get(draft.ref, ()),
             )
         yield from self.travelled.steps
@@ -204,6 +212,10 @@ class Closing:
             before=before,
             written=marked(referring(kind, filled)),
         )
+
+    @property
+    def _provisional(self) -> AbstractSet[Ref]:
+        return self.records.keys() | self.pending
 
     def _kind(self, draft: Draft) -> Kind:
         return next(kind for kind in self.rules.kinds if kind.id == draft.ref.kind)

@@ -5,6 +5,7 @@ What wins: supplied, then a record made in the same conversion, then mapped, the
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 import attrs
 
@@ -21,6 +22,9 @@ from leadconvert.values import Product, is_empty
 
 
 __all__ = ["Filler"]
+
+#: What becomes of the lead's values where a record keeps its own money after all.
+_UNDONE: Final = frozenset({(Outcome.CARRIED, None), (Outcome.OVERRIDDEN, "products")})
 
 
 @attrs.define(kw_only=True)
@@ -162,14 +166,14 @@ class Filler:
 
     def _sum_up(self) -> None:
         """Let an amount be what the product lines add up to, unless it is given or stands there."""
-        for name, field in self.kind.members.items():
-            lines = self.values.get(str(field.sums))
+        summing = {name: one for name, one in self.kind.members.items() if one.sums is not None}
+        for name, field in summing.items():
+            written = not self.values.keys().isdisjoint({name, str(field.sums)})
+            lines = self.final.get(str(field.sums)) if written else None
             given = name in self.supplied and self.sight.fillable(name)
-            stands = self.existing is not None and not is_empty(self.kind.read(self.existing, name))
+            stands = name not in self.values and not is_empty(self.final.get(name))
             if given or stands or not isinstance(lines, tuple) or not lines:
                 continue
-            summed = total(line for line in lines if isinstance(line, Product))
-            self.values[name] = self._offered[name] = summed
             where = f"{self.name}.{name}"
             self.rows[:] = [
                 row._replace(outcome=Outcome.OVERRIDDEN, reason="products")
@@ -178,7 +182,9 @@ class Filler:
                 for row in self.rows
                 if row.target != where or row.field is not None
             ]
-            self.rows.append(Row(None, where, Outcome.SUMMED, None, None))
+            summed = total(line for line in lines if isinstance(line, Product))
+            value = self._accepted(field, summed, [Row(None, where, Outcome.SUMMED, None, None)])
+            self.values[name] = self._offered[name] = value
 
     def _keep_money_whole(self, record: Record) -> None:
         """Leave amounts and their currency alone where one of each would make another sum."""
@@ -194,10 +200,11 @@ class Filler:
                     self.values.pop(one, None)
                 where = {f"{self.name}.{one}" for one in kept}
                 self.rows[:] = [
-                    row._replace(outcome=Outcome.UNMERGED)
-                    if row.target in where and row.outcome == Outcome.CARRIED
+                    row._replace(outcome=Outcome.UNMERGED, reason=None)
+                    if row.target in where and (row.outcome, row.reason) in _UNDONE
                     else row
                     for row in self.rows
+                    if row.target not in where or row.outcome != Outcome.SUMMED
                 ]
 
     def _is_torn(self, name: str, currency: str, record: Record) -> bool:

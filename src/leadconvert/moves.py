@@ -24,7 +24,7 @@ from leadconvert.records import Lead, Record, changed
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry, Known, Target, targets_of
-from leadconvert.values import FrozenMap, Ref, aware, digest
+from leadconvert.values import FrozenMap, Ref, aware, digest, expect
 from leadconvert.whole import MoveResult, Whole
 
 
@@ -129,9 +129,7 @@ def plan_move(  # noqa: PLR0913 - as plan()
         'Engine'
     """
     known = Known() if known is None else known
-    for name, value, cls in (("rules", rules, ConversionRules), ("known", known, Known)):
-        if not isinstance(value, cls):
-            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
+    expect(("rules", rules, ConversionRules), ("known", known, Known))
     kind, targets, moment = rules.kind_of(record), targets_of(into), aware(at)
     if kind is None:
         raise TypeError(f"the rules have no kind of a {type(record).__name__}")

@@ -5,6 +5,7 @@ changes. This file is the specification of a conversion; whatever else converts 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
@@ -35,7 +36,7 @@ from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled, Settling
 from leadconvert.targets import Carry, Known, Mode, Pending, Request, Target
 from leadconvert.travelling import Travelled, Travelling
-from leadconvert.values import FrozenMap, Ref, aware, ids_in, is_empty
+from leadconvert.values import FrozenMap, Ref, aware, expect, ids_in, is_empty
 from leadconvert.wanting import asked_for
 
 
@@ -108,13 +109,7 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
         (True, 'Engine')
     """
     known = Known() if known is None else known
-    for name, value, cls in (
-        ("lead", lead, Lead),
-        ("rules", rules, ConversionRules),
-        ("known", known, Known),
-    ):
-        if not isinstance(value, cls):
-            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
+    expect(("lead", lead, Lead), ("rules", rules, ConversionRules), ("known", known, Known))
     for answer in (carry or {}).values():
         if not isinstance(answer, Mapping):
             raise TypeError("carry= maps a lead field to {kind: target field}")
@@ -230,6 +225,7 @@ class _Planner:
             settled={one.ref: one for one in self.settled.values()},
             rows=tuple(self.rows),
             request=self.request,
+            pending={attrs.evolve(ref, provisional=True) for ref in self._pending_refs},
             values=self.filled,
             before=self.before,
             travelled=travelled,
@@ -268,12 +264,22 @@ class _Planner:
         own = key_of(self.request, self.lead) if self.known.pending else ""
         return [one for one in self.known.pending if one.key != own]
 
+    @property
+    def _pending_refs(self) -> AbstractSet[Ref]:
+        return there(self.rules, [one.record for one in self._pending]).keys()
+
     def _keys_before(self, changes: ChangeSet) -> tuple[str, ...]:
         """Return the keys of the change sets that make or change what this one refers to or saw."""
         used = {one.ref.stored for one in self.settled.values()}
         for change in changes.changes:
             if isinstance(change, Insert | Update):
                 used |= {ref.stored for claim in change.claims for ref in claim.seen}
+        used |= {
+            Ref(str(field.to), id_)
+            for draft in self.drafts
+            for name, field in self.kinds[draft.ref.kind].references.items()
+            for id_ in ids_in(draft.values.get(name))
+        }
         pending = ((one.key, there(self.rules, [one.record])) for one in self._pending)
         return tuple(dict.fromkeys(key for key, refs in pending if not used.isdisjoint(refs)))
 
@@ -339,8 +345,6 @@ class _Planner:
         closed = [made for made in self.lead.conversions if made.closes]
         if self.mode is Mode.SUPPLEMENT and not closed and self.lead.stage != success:
             self._problem(Cause.STAGE, "not_converted", kind=kind.id)
-        elif not (self.closing or self.rules.staged or self.mode is Mode.SUPPLEMENT):
-            self._problem(Cause.STAGE, "not_staged", kind=kind.id)
         elif closed and self.mode is Mode.CONVERT:
             became = [str(target) for made in closed for target in made.targets]
             # in the wrong stage or not, it is never converted twice
@@ -349,6 +353,8 @@ class _Planner:
             self._problem(Cause.ALREADY_CONVERTED, code, kind=kind.id, params=facts)
         elif self.lead.stage == success and self.mode is Mode.CONVERT:
             self._problem(Cause.ALREADY_CONVERTED, "in_success_stage", kind=kind.id, params=facts)
+        elif not (self.closing or self.rules.staged or self.mode is Mode.SUPPLEMENT):
+            self._problem(Cause.STAGE, "not_staged", kind=kind.id)
         else:
             step = Step(
                 kind=kind,
@@ -382,7 +388,7 @@ class _Planner:
             targets=self.targets,
             links=Links(rights=self.rights, there=known),
             earlier=self.earlier,
-            pending=there(self.rules, [one.record for one in self._pending]).keys(),
+            pending=self._pending_refs,
         )
         settling.settle()
         self.problems += settling.problems
@@ -396,7 +402,9 @@ class _Planner:
         if of_lead:
             self.choices = Choices(lead_id=self.lead.id, problems=of_lead)
         else:
-            self.choices = choose(self.lead, self.rules, self._denials)
+            clients = {str(field.to) for field in self.rules.lead.references.values()}
+            belongs = any(self.earlier.became(one) for one in clients)
+            self.choices = choose(self.lead, self.rules, self._denials, belongs=belongs)
         kinds = self.choices.kinds
         if any(one.cause is Cause.ALREADY_CONVERTED for one in of_lead):
             return  # what to choose is no question then
@@ -445,7 +453,7 @@ class _Planner:
         settled = self.settled[index]
         mappings = mapped(self.rules, kind.id) | own
         assigned = self.assigning.mapping(kind) if settled.action == "create" else {}
-        lead = self.earlier.left(kind, mappings, known, self.drafts)
+        lead = self.earlier.left(kind, mappings, known, self.drafts, self.targets[index + 1 :])
         filler = Filler(
             lead=lead,
             lead_kind=self.rules.lead,

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from typing import Final
 
 import attrs
 
@@ -11,9 +12,14 @@ from leadconvert.values import Product
 
 __all__ = ["remaining", "total"]
 
+#: Exact for any amount of money, the same whatever the caller's context, and it raises nothing.
+_EXACT: Final = Context(prec=100, Emin=MIN_EMIN, Emax=MAX_EMAX, clamp=0, traps=[])
+
 
 def total(lines: Iterable[Product]) -> Decimal:
     """Return what product *lines* add up to: price times quantity, of all.
+
+    Beyond any number there is, that is infinite or no number at all.
 
     Example:
         >>> from decimal import Decimal
@@ -22,7 +28,10 @@ def total(lines: Iterable[Product]) -> Decimal:
         >>> total([Product(name="Engine", price=Decimal("99.50"), quantity=2)])
         Decimal('199.00')
     """
-    return sum((line.price * line.quantity for line in lines), Decimal(0))
+    summed = Decimal(0)
+    for line in lines:
+        summed = _EXACT.add(summed, _EXACT.multiply(line.price, line.quantity))
+    return summed
 
 
 def remaining(lines: Iterable[Product], taken: Iterable[Product]) -> tuple[Product, ...]:
@@ -41,17 +50,22 @@ def remaining(lines: Iterable[Product], taken: Iterable[Product]) -> tuple[Produ
     """
     gone = defaultdict[object, Decimal](Decimal)
     for line in taken:
-        gone[_key(line)] += line.quantity if line.quantity > 0 else 1
+        key = _key(line)
+        gone[key] = _EXACT.add(gone[key], _counted(line))
     left: list[Product] = []
     for line in lines:
         key = _key(line)
-        took = min(gone[key], line.quantity if line.quantity > 0 else 1)
-        gone[key] -= took
-        if line.quantity <= 0 and not took:
+        took = min(gone[key], _counted(line))
+        gone[key] = _EXACT.subtract(gone[key], took)
+        if not took:
             left.append(line)
         elif took < line.quantity:
-            left.append(attrs.evolve(line, quantity=line.quantity - took))
+            left.append(attrs.evolve(line, quantity=_EXACT.subtract(line.quantity, took)))
     return tuple(left)
+
+
+def _counted(line: Product) -> Decimal:
+    return line.quantity if line.quantity > 0 else Decimal(1)
 
 
 def _key(line: Product) -> object:

@@ -297,14 +297,14 @@ class ConversionResult:
             conversions=conversions,
         )
         [conversion] = (made for made in conversions if made.id == self.conversion.id)
-        children = [
+        children = (
             attrs.evolve(
-                one,
-                targets=tuple(ids.get(ref, ref) for ref in one.targets),
-                copies=tuple(ids.get(ref, ref) for ref in one.copies),
+                child,
+                targets=tuple(ids.get(ref, ref) for ref in child.targets),
+                copies=tuple(ids.get(ref, ref) for ref in child.copies),
             )
-            for one in self.children
-        ]
+            for child in self.children
+        )
         return attrs.evolve(
             self,
             lead=lead,

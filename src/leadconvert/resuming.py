@@ -14,7 +14,7 @@ from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry, Known, Request
-from leadconvert.values import FrozenMap, digest, is_empty
+from leadconvert.values import FrozenMap, digest, expect, is_empty
 
 
 __all__ = ["Changed", "Inquiry", "Resumed", "inquire", "resume"]
@@ -161,7 +161,7 @@ def inquire(plan: Plan, rules: ConversionRules) -> Inquiry:
         >>> inquire(p, presets.bitrix24()).asked
         ((0, 'title'),)
     """
-    _expect(("plan", plan, Plan), ("rules", rules, ConversionRules))
+    expect(("plan", plan, Plan), ("rules", rules, ConversionRules))
     return Inquiry(
         request=plan.request,
         asked=tuple((field.target, field.field) for field in plan.form),
@@ -223,7 +223,7 @@ def resume(  # noqa: PLR0913 - as plan()
         >>> [one.code for one in resume(inquiry, junk, rules=rules, actor=ada, at=at).plan.problems]
         ['in_failure_stage', 'required']
     """
-    _expect(("inquiry", inquiry, Inquiry), ("lead", lead, Lead))
+    expect(("inquiry", inquiry, Inquiry), ("lead", lead, Lead))
     request = inquiry.request
     if lead.id != request.lead_id:
         raise ValueError(f"the inquiry is about lead {request.lead_id}, not {lead.id}")
@@ -279,9 +279,3 @@ def _seen(decided: Plan, rules: ConversionRules) -> dict[str, str]:
 
 def _sensitive(rules: ConversionRules) -> set[str]:
     return {name for name, field in rules.lead.members.items() if field.sensitive}
-
-
-def _expect(*given: tuple[str, object, type]) -> None:
-    for name, value, cls in given:
-        if not isinstance(value, cls):
-            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")

@@ -1,6 +1,6 @@
 """Taking a conversion back: undoing it, or reopening its lead and keeping what was made of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import attrs
@@ -18,9 +18,9 @@ from leadconvert.reverted import Reversal, ReversalPlan
 from leadconvert.rights import Rights, about
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known, Wanted, survivor
-from leadconvert.traces import Trace
+from leadconvert.traces import Trace, TraceStep
 from leadconvert.unwinding import Unwinding
-from leadconvert.values import Ref, aware, digest
+from leadconvert.values import Ref, aware, digest, expect, ids_in
 
 
 __all__ = ["plan_reversal", "reverse", "wanted_reversal"]
@@ -58,7 +58,8 @@ def plan_reversal(  # noqa: PLR0913 - each is a thing a decision depends on, and
         partial: True takes back what can be, and leaves the rest as it is.
         keep: True reopens the lead: it leaves its success stage and lets go of all that was made
             of it, by every conversion in force, and nothing is removed or restored.
-        to: the stage to reopen it in; where it stood before unless given.
+        to: the stage to reopen it in; where it stood before unless given. A lead that stands in
+            no success stage stays where it stands.
         reason: why, in the actor's words; the lead's history keeps it.
         key: what makes a retry harmless; derived unless given.
         authorizer: who decides about access instead of the rules' policy.
@@ -80,13 +81,7 @@ def plan_reversal(  # noqa: PLR0913 - each is a thing a decision depends on, and
         ('NEW', ['deal L-7.1.deal.1'])
     """
     known = Known() if known is None else known
-    for name, value, cls in (
-        ("lead", lead, Lead),
-        ("rules", rules, ConversionRules),
-        ("known", known, Known),
-    ):
-        if not isinstance(value, cls):
-            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
+    expect(("lead", lead, Lead), ("rules", rules, ConversionRules), ("known", known, Known))
     if to is not None and not keep:
         raise ValueError("to= says where to reopen a lead: it goes with keep=True")
     if conversion is not None and keep:
@@ -160,10 +155,15 @@ def reverse(  # noqa: PLR0913 - as plan_reversal()
     ).result()
 
 
-def wanted_reversal(lead: Lead, *, rules: ConversionRules, keep: bool = False) -> Wanted:
+def wanted_reversal(
+    lead: Lead, *, rules: ConversionRules, keep: bool = False, known: Known | None = None
+) -> Wanted:
     """Return what to find out before `plan_reversal`: traces, the records they speak of, rights.
 
     *related* asks for whatever refers to these records, and for what hangs on them or on the lead.
+
+    Whom the records referred to before, and where a child has gone since, is not known before the
+    traces are: ask again with them as *known*, and *refs* lists all that they speak of.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -186,14 +186,25 @@ def wanted_reversal(lead: Lead, *, rules: ConversionRules, keep: bool = False) -
         for ref in (*refs, own)
         if ref in created or kind in children
         for name in pointers(kind, ref.kind)
-        if name in kind.references
     ]
+    ids = [made.id for made in taken]
+    for trace in () if known is None else known.traces:
+        refs += (ref for ref in _spoken_of(trace) if trace.id in ids and ref != own)
     return Wanted(
-        refs=tuple(refs),
+        refs=tuple(dict.fromkeys(refs)),
         access=_rights_on_lead(lead, rules, Action.REOPEN if keep else Action.REVERSE),
         related=tuple(related),
-        traces=tuple(made.id for made in taken),
+        traces=tuple(ids),
     )
+
+
+def _spoken_of(trace: Trace) -> Iterator[Ref]:
+    """Yield whom a trace speaks of: what was changed, and what that referred to."""
+    for step in trace.steps:
+        yield step.ref.stored
+        for value in (*step.before.values(), *step.written.values()):
+            refs = value if isinstance(value, tuple) else (value,)
+            yield from (ref.stored for ref in refs if isinstance(ref, Ref))
 
 
 def _taken_back(lead: Lead, how: Undoing) -> tuple[Conversion, ...]:
@@ -239,9 +250,11 @@ class _Reversing:
         traces = [] if self.problems else list(self._traces(taken))
         others = (made for made in self.lead.conversions if made.in_force and made not in taken)
         held = (ref.stored for made in others for ref in made.targets)
+        known = there(self.rules, self.known.records)
+        known.pop(self._ref, None)  # it is changed by itself, and last
         self.unwinding = Unwinding(
             rights=self.rights,
-            there=there(self.rules, self.known.records),
+            there=known,
             merged=self.known.merged,
             held=frozenset(survivor(ref, self.known.merged) for ref in held),
             keep=keeps,
@@ -310,12 +323,17 @@ class _Reversing:
             )
 
     def _traces(self, taken: tuple[Conversion, ...]) -> Iterator[Trace]:
-        by_id = {trace.id: trace for trace in self.known.traces}
+        by_id = {trace.id: trace for trace in self.known.traces if self._is_own(trace)}
         for made in taken:
             if made.id in by_id:
                 yield by_id[made.id]
             else:
                 self.problems.append(self._problem("no_trace", conversion=made.id))
+
+    def _is_own(self, trace: Trace) -> bool:
+        """Tell whether a trace is of this lead: two that arrived may have had one id."""
+        filled = (step.ref.stored for step in trace.steps if step.action == "filled")
+        return all(survivor(ref, self.known.merged) == self._ref for ref in filled)
 
     def _written(self, taken: tuple[Conversion, ...], traces: list[Trace]) -> dict[str, object]:
         """Return what changes in the lead."""
@@ -326,13 +344,15 @@ class _Reversing:
             for made in self.lead.conversions
         )
         written: dict[str, object] = {}
+        filled = [one for trace in traces for one in trace.steps if one.action == "filled"]
         if self.how is Undoing.REVERSED:
-            for step in (one for trace in traces for one in trace.steps if one.action == "filled"):
+            for step in filled:
                 before = {name: v for name, v in step.before.items() if name != kind.stage}
                 marks = {name: v for name, v in step.written.items() if name != kind.stage}
-                filled = attrs.evolve(step, before=before, written=marks)
-                written |= self.unwinding.unchanged(filled, kind, self.lead)
-        back = self._back_to(traces)
+                kept = attrs.evolve(step, before=before, written=marks)
+                written |= self.unwinding.unchanged(kept, kind, self.lead)
+            written |= self._unbound()
+        back = self._back_to(filled)
         if back is not None:
             moved = StageChange(
                 from_stage=self.lead.stage,
@@ -344,28 +364,39 @@ class _Reversing:
             written |= {"stage": back, "stage_history": (*self.lead.stage_history, moved)}
         return {**written, "conversions": tuple(conversions)}
 
-    def _back_to(self, traces: list[Trace]) -> str | None:
+    def _unbound(self) -> Iterator[tuple[str, object]]:
+        """Yield the references of the lead without what is removed, to which a host bound it."""
+        kind, removed = self.rules.lead, self.unwinding.removed
+        for name, field in kind.references.items():
+            ids = ids_in(kind.read(self.lead, name))
+            left = tuple(one for one in ids if Ref(str(field.to), one) not in removed)
+            if left != ids:
+                yield name, left if field.multiple else None
+
+    def _back_to(self, filled: Iterable[TraceStep]) -> str | None:
         """Return the stage the lead goes back to, or None if it stays where it stands."""
         if not self._stands_in_success:
             return None
         stage, success = str(self.rules.lead.stage), self.lead.stage
-        steps = [one for trace in traces for one in trace.steps if stage in one.before]
+        came: list[object]
         if self.how is Undoing.REVERSED:
-            return str(steps[0].before[stage]) if steps else None
-        came = [one.from_stage for one in self.lead.stage_history if one.to_stage == success]
+            came = [step.before[stage] for step in filled if stage in step.before]
+            if not came:
+                return None
+        else:
+            came = [one.from_stage for one in self.lead.stage_history if one.to_stage == success]
         process = [one.id for one in self._pipeline.in_role(StageRole.PROCESS)]
-        before = came[-1] if came and came[-1] in process else self._pipeline.first.id
+        before = str(came[-1]) if came and came[-1] in process else self._pipeline.first.id
         return self.to or before
 
     def _result(self, taken: tuple[Conversion, ...], written: Mapping[str, object]) -> Reversal:
-        ref = Ref(self.rules.lead.id, self.lead.id)
         given = {name: plain(one) for name, one in written.items()}
         lead, unwinding = changed(self.lead, given), self.unwinding
         changes: list[Change] = [
             *unwinding.changes,
-            Update(ref, self.lead.revision, referring(self.rules.lead, given)),
+            Update(self._ref, self.lead.revision, referring(self.rules.lead, given)),
         ]
-        ids = {made.id for made in taken}
+        ids = [made.id for made in taken]
         return Reversal(
             lead=lead,
             conversions=tuple(made for made in lead.conversions if made.id in ids),
@@ -377,11 +408,12 @@ class _Reversing:
                 key=self.key or f"{self.lead.id}/{so_far(self.lead)}/{self.fingerprint}",
                 fingerprint=self.fingerprint,
                 changes=changes,
-                events=self._events(ref, ids),
+                events=self._events(ids),
             ),
         )
 
-    def _events(self, ref: Ref, ids: set[str]) -> Iterator[Event]:
+    def _events(self, ids: list[str]) -> Iterator[Event]:
+        ref = self._ref
         updates = (one.ref for one in self.unwinding.changes if isinstance(one, Update))
         told = {
             "record.restored": tuple(updates),
@@ -390,11 +422,15 @@ class _Reversing:
         }
         for name, refs in told.items():
             yield from (self._event(name, one, {"lead": ref}) for one in refs)
-        yield self._event(f"lead.{self.how}", ref, {"conversions": sorted(ids)})
+        yield self._event(f"lead.{self.how}", ref, {"conversions": ids})
 
     def _event(self, name: str, ref: Ref, params: Mapping[str, object]) -> Event:
         actor_id = self.rights.actor.id
         return Event(name=name, ref=ref, at=self.at, actor_id=actor_id, params=params)
+
+    @property
+    def _ref(self) -> Ref:
+        return Ref(self.rules.lead.id, self.lead.id)
 
     @property
     def _pipeline(self) -> Pipeline:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 from attrs import validators
 
-from leadconvert.values import FrozenMap, Ref, all_of, digest
+from leadconvert.values import FrozenMap, Ref, all_of, digest, is_empty
 
 
 __all__ = ["Trace", "TraceStep", "marked"]
@@ -75,7 +75,13 @@ def marked(values: Mapping[str, object]) -> dict[str, object]:
         >>> len(marked({"title": "Engine"})["title"])
         32
     """
-    return {name: value if _refers(value) else digest(value) for name, value in values.items()}
+    return {name: _mark(value) for name, value in values.items()}
+
+
+def _mark(value: object) -> object:
+    if is_empty(value):
+        return None  # stores tell nothing in more than one way
+    return value if _refers(value) else digest(value)
 
 
 def _refers(value: object) -> bool:

@@ -1,6 +1,7 @@
 """What becomes of the children of one lead: each moves, is shared, is copied, or stays."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import attrs
@@ -127,6 +128,7 @@ class Travelling:
                 Ref(rule.kind.id, f"{prefix}.{made + n}", provisional=True): ref
                 for n, ref in enumerate(copied, start=1)
             },
+            shared={ref for ref in self.targets if ref.provisional and self._had(ref)},
             closes=self.closes,
         )
 
@@ -143,7 +145,7 @@ class Travelling:
             yield from ((travel, ref) for ref in refs)
 
     def _had(self, target: Ref) -> bool:
-        """Tell whether an earlier conversion had this target, for which copies were made then."""
+        """Tell whether an earlier conversion had this target: children have travelled there."""
         kept = (
             made
             for made in self.lead.conversions
@@ -177,6 +179,8 @@ class _Journey:
     ways: tuple[tuple[Travel, Ref], ...]
     #: By the ref of each copy, the target that it is for.
     copies: Mapping[Ref, Ref]
+    #: Targets that no store has yet, with which an earlier conversion shares the child already.
+    shared: AbstractSet[Ref]
     closes: bool
     #: What closes the child, unless it is closed already.
     closing: Mapping[str, object] = attrs.field(init=False)
@@ -208,7 +212,8 @@ class _Journey:
 
     @attached.default
     def _what_is_attached(self) -> tuple[tuple[str, Ref], ...]:
-        fields = ((self._pointer_to(ref), ref) for ref in self._to(Travel.SHARE))
+        new = (ref for ref in self._to(Travel.SHARE) if ref not in self.shared)
+        fields = ((self._pointer_to(ref), ref) for ref in new)
         return tuple((name, ref) for name, ref in fields if ref not in self._refs_in(name))
 
     @property

@@ -8,7 +8,7 @@ import attrs
 from leadconvert.access import Action
 from leadconvert.changes import Change, Delete, Detach, Update, plain
 from leadconvert.closing import referring
-from leadconvert.fields import Kind
+from leadconvert.fields import FieldType, Kind
 from leadconvert.problems import Cause, Problem
 from leadconvert.records import Record, changed
 from leadconvert.rights import Rights
@@ -93,16 +93,23 @@ class Unwinding:
     def unchanged(self, step: TraceStep, kind: Kind, record: Record) -> dict[str, object]:
         """Return what to restore of *record*: what stood there before, where it is as written.
 
-        An amount and its currency are restored together, or not at all.
+        Money is restored with its currency and product lines, or not at all; so are the references
+        of a child that moved, or else it would belong to two. None is restored to what is gone.
         """
         now = {name: kind.read(record, name) for name in step.written}
         differing = set(self._differing(kind, now, step.written))
-        for name, field in kind.members.items():
-            if field.currency is not None and not differing.isdisjoint({name, field.currency}):
-                differing |= {name, field.currency} & step.written.keys()
-        if differing:
-            self._stays("changed_since", step.ref.stored, fields=sorted(differing))
-        return {name: one for name, one in step.before.items() if name not in differing}
+        wholes = list(_wholes(kind, step))
+        for whole in wholes:
+            if not differing.isdisjoint(whole):
+                differing |= whole & step.written.keys()
+        self._tell_changed(step.ref.stored, kind, differing)
+        kept = (one for one in step.before.items() if one[0] not in differing)
+        values = {name: self._by_now(value) for name, value in kept}
+        gone = dict(self._gone(kind, record, values))
+        for ref in dict.fromkeys(gone.values()):
+            self._stays("gone_since", ref)
+        lost = set(gone).union(*(whole for whole in wholes if not whole.isdisjoint(gone)))
+        return {name: one for name, one in values.items() if name not in lost}
 
     def _remove(self, step: TraceStep) -> None:
         ref, kind = step.ref.stored, self._kind(step.ref)
@@ -111,12 +118,13 @@ class Unwinding:
             return
         record, before = self._found(ref, kind, Action.DELETE), len(self.problems)
         if record is not None and kind is not None:
-            filled = {name: kind.read(record, name) for name in kind.members}
+            # of a copy the trace knows no other fields; into a new record none were written
+            beyond = () if step.action == "copied" else record.custom
+            filled = {name: kind.read(record, name) for name in (*kind.members, *beyond)}
             now = {name: one for name, one in filled.items() if not is_empty(one)}
             now.pop(str(kind.converted_from), None)
-            if fields := sorted(self._differing(kind, now, step.written)):
-                self._stays("changed_since", ref, fields=fields)
-            if others := list(self._others(ref)):
+            self._tell_changed(ref, kind, set(self._differing(kind, now, step.written)))
+            if others := list(dict.fromkeys(self._others(step, kind, record))):
                 named = [str(one) for one in others if self._may_read(one)]
                 self._stays("has_others", ref, count=len(others), others=named)
         if record is None or len(self.problems) > before:
@@ -132,8 +140,7 @@ class Unwinding:
             record = self._found(ref, kind, Action.UPDATE)
             if record is not None and kind is not None:
                 values = self.unchanged(step, kind, self._after[ref])
-                given = {name: plain(one) for name, one in values.items()}
-                self._after[ref] = changed(self._after[ref], given)
+                self._after[ref] = _with(kind, self._after[ref], values)
                 if values:
                     self._updates.setdefault(ref, {}).update(values)
         self._let_go(step)
@@ -150,22 +157,26 @@ class Unwinding:
             self._detached.append(Detach(ref, field, [gone]))
             if ref in self._after and kind is not None:
                 left = [one for one in ids_in(kind.read(self._after[ref], field)) if one != gone.id]
-                self._after[ref] = changed(self._after[ref], {field: tuple(left)})
+                self._after[ref] = _with(kind, self._after[ref], {field: tuple(left)})
 
     def _found(self, ref: Ref, kind: Kind | None, action: Action) -> Record | None:
         """Return the record to change or remove, or say why it is not to be had."""
         last, record = survivor(ref, self.merged), self.there.get(ref)
-        if last != ref:
+        if last != ref and self._may_read(last):
             self._stays("merged_away", ref, survivor=last.id)
             return None
-        if record is None or kind is None or not self._may_read(ref):
+        if last != ref or record is None or kind is None:
             self._stays("gone_since", ref)
             return None
-        asks = next((one.asks for one in self.rights.rules.children if one.kind is kind), True)
         asked = self.rights.with_record(kind, record, action)
-        denial = self.rights.denial(asked, Cause.REVERSAL) if asks else None
+        # both are asked at once, so that a remote engine needs no third batch
+        denial = self.rights.denial(asked, Cause.REVERSAL) if self._asks(kind) else None
+        if not self._may_read(ref):
+            self._stays("gone_since", ref)
+            return None
         if denial is not None:
-            self.problems.append(denial)
+            named = {"id": ref.id, **denial.params}
+            self.problems.append(attrs.evolve(denial, params=named))
             return None
         return record
 
@@ -174,31 +185,96 @@ class Unwinding:
     ) -> Iterator[str]:
         marks = marked(referring(kind, now))
         for name in {*marks, *written}:
-            if plain(marks.get(name)) != plain(written.get(name)):
+            if plain(self._by_now(marks.get(name))) != plain(self._by_now(written.get(name))):
                 yield name
 
-    def _others(self, ref: Ref) -> Iterator[Ref]:
-        """Yield who will still refer to a record."""
-        for one, record in self._after.items():
-            kind = self._kind(one)
-            fields = {} if kind is None else kind.references
+    def _by_now(self, value: object) -> object:
+        """Return *value* with the survivors in place of the refs that were merged away."""
+        match value:
+            case Ref():
+                return survivor(value.stored, self.merged)
+            case (Ref(), *_):
+                return tuple(dict.fromkeys(self._by_now(one) for one in value))
+            case _:
+                return value
+
+    def _gone(
+        self, kind: Kind, record: Record, values: Mapping[str, object]
+    ) -> Iterator[tuple[str, Ref]]:
+        """Yield the fields by which *record* would point at what is gone, each with that."""
+        for name, value in values.items():
+            now = ids_in(kind.read(record, name))
+            for ref in value if isinstance(value, tuple) else (value,):
+                if isinstance(ref, Ref) and ref.id not in now and self._is_gone(ref):
+                    yield name, ref
+
+    def _is_gone(self, ref: Ref) -> bool:
+        """Tell whether a record is not there; of leads, and of kinds not ours, nobody asks."""
+        is_lead = ref.kind == self.rights.rules.lead.id
+        return not is_lead and self._kind(ref) is not None and ref not in self._after
+
+    def _others(self, step: TraceStep, kind: Kind, record: Record) -> Iterator[Ref]:
+        """Yield who will still refer to a record, came from elsewhere, or was merged into it."""
+        ref = step.ref.stored
+        for one, other in self._after.items():
+            its = self._kind(one)
+            fields = {} if its is None else its.references
             for name, field in fields.items():
-                points = kind is not None and ref.id in ids_in(kind.read(record, name))
+                points = its is not None and ref.id in ids_in(its.read(other, name))
                 if field.to == ref.kind and points and one != ref:
                     yield one
                     break
+        # what another conversion in force holds is not this one's alone
+        own = set() if ref in self.held else {self._by_now(added) for _, added in step.attached}
+        for id_ in ids_in(kind.read(record, kind.converted_from)):
+            lead = Ref(self.rights.rules.lead.id, id_)
+            if self._by_now(lead) not in own:
+                yield lead
+        yield from (gone for gone, _ in self.merged if gone != ref and self._by_now(gone) == ref)
 
     def _may_read(self, ref: Ref) -> bool:
         kind, record = self._kind(ref), self.there.get(ref)
         if kind is None or record is None:
             return False
-        if any(rule.kind is kind and not rule.asks for rule in self.rights.rules.children):
-            return True
-        return self.rights.may(self.rights.with_record(kind, record, Action.READ))
+        asked = self.rights.with_record(kind, record, Action.READ)
+        return not self._asks(kind) or self.rights.may(asked)
+
+    def _asks(self, kind: Kind) -> bool:
+        """Tell whether rights count for records of *kind*: of children the rules say so."""
+        rules = self.rights.rules.children
+        return next((rule.asks for rule in rules if rule.kind is kind), True)
 
     def _kind(self, ref: Ref) -> Kind | None:
         return next((kind for kind in self.rights.rules.every_kind if kind.id == ref.kind), None)
 
+    def _tell_changed(self, ref: Ref, kind: Kind, fields: AbstractSet[str]) -> None:
+        """Say which fields were changed since; of those that the actor may not see only that."""
+        seen = sorted(fields - self.rights.sight(kind).hidden) if fields else []
+        if seen:
+            self._stays("changed_since", ref, fields=seen)
+        elif fields:
+            self._stays("changed_unseen", ref, actor=self.rights.actor.id)
+
     def _stays(self, code: str, ref: Ref, **params: object) -> None:
         facts = {"id": ref.id, **params}
         self.problems.append(Problem(cause=Cause.REVERSAL, code=code, kind=ref.kind, params=facts))
+
+
+def _wholes(kind: Kind, step: TraceStep) -> Iterator[AbstractSet[str]]:
+    """Yield the fields that say something together only."""
+    money: dict[str, set[str]] = {}
+    for name, field in kind.members.items():
+        if field.type is FieldType.MONEY:
+            whole = money.setdefault(field.currency or name, set())
+            whole |= {one for one in (name, field.currency, field.sums) if one is not None}
+    yield from money.values()
+    if step.action == "moved":
+        yield {name for name, field in kind.members.items() if field.to is not None}
+
+
+def _with(kind: Kind, record: Record, values: Mapping[str, object]) -> Record:
+    """Return *record* with other *values*, as a store will hold it."""
+    given = {name: plain(one) for name, one in values.items()}
+    if kind.cls is None:  # a field of data may be called as an attribute is
+        given = {"custom": {**record.custom, **given}}
+    return changed(record, given)

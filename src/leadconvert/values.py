@@ -21,6 +21,7 @@ __all__ = [
     "aware",
     "canonical",
     "digest",
+    "expect",
     "freeze",
     "ids_in",
     "is_empty",
@@ -103,6 +104,25 @@ def texts(values: Iterable[str]) -> tuple[str, ...]:
         if not isinstance(value, str):
             raise TypeError(f"a list of texts is needed here, it holds a {type(value).__name__}")
     return found
+
+
+def expect(*given: tuple[str, object, type]) -> None:
+    """Refuse an argument that is of another class than it must be, each told by its name.
+
+    Raises:
+        TypeError: one of them is.
+
+    Example:
+        >>> from leadconvert import Lead
+        >>> from leadconvert.values import expect
+        >>> expect(("lead", "L-7", Lead))
+        Traceback (most recent call last):
+        ...
+        TypeError: lead is a Lead, not a str
+    """
+    for name, value, cls in given:
+        if not isinstance(value, cls):
+            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
 
 
 def all_of(values: Iterable[T], cls: type[T]) -> tuple[T, ...]:

@@ -86,7 +86,8 @@ def wanted(  # noqa: PLR0913 - as plan()
     was found as *known*, and *related* lists whose open records count then as well.
 
     What earlier conversions made of the lead is among the records, and so, in *related*, is what
-    hangs on it and travels along by a `ChildRule`.
+    hangs on it and travels along by a `ChildRule`. *traces* are of those that merged into records
+    with product lines: they tell which lines these had of their own.
 
     Raises:
         TypeError: *into* is one text or one target.
@@ -101,11 +102,13 @@ def wanted(  # noqa: PLR0913 - as plan()
     carrying.read()
     targets = asked_for(lead, into, rules)
     earlier = Earlier(lead=lead, rules=rules, known=known or Known(), mode=Mode(mode))
+    pointing, traces = earlier.pointing(), list[str]()
     refs, sought, matched = list[Ref](), set[tuple[str, MatchKey]](), list[Ref]()
     for target in targets:
         kind = rules.kind(target.kind)
         if kind is None:
             continue
+        traces += earlier.traced(kind)
         if isinstance(target, Link | Merge):
             refs.append(Ref(kind.id, target.id))
         if isinstance(target, Find):
@@ -119,7 +122,7 @@ def wanted(  # noqa: PLR0913 - as plan()
             mapping = carrying.mappings.get((target.kind, name), mapping)
             values = [target.values.get(name), field.default]
             if mapping is not None:
-                read = (rules.lead.read(lead, source) for source in mapping.sources)
+                read = (rules.lead.read(pointing, source) for source in mapping.sources)
                 values += [mapping.constant, *read]
             refs += (Ref(str(field.to), id_) for value in values for id_ in ids_in(value))
     if targets:
@@ -152,6 +155,7 @@ def wanted(  # noqa: PLR0913 - as plan()
         access=(*rights_on_lead(lead, rules), *reading, *fields),
         matches=tuple(sorted(sought)),
         related=tuple(related),
+        traces=tuple(dict.fromkeys(traces)),
     )
 
 

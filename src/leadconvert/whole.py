@@ -188,8 +188,8 @@ class Whole:
         for change in (one for made in conversions for one in made.changes.changes):
             if change.ref == own:
                 continue
-            field = change.field if isinstance(change, Attach) else None
-            key = (type(change), change.ref, field)
+            added = (change.field, change.refs) if isinstance(change, Attach) else None
+            key = (type(change), change.ref, added)
             first = found.get(key)
             if isinstance(change, Update) and isinstance(first, Update):
                 values = {**first.values, **change.values}

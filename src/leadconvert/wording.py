@@ -44,7 +44,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "in_success_stage": (
         "the lead stands in the success stage {stage!r}, so it counts as converted",
-        "work with the records it became",
+        "work with the records it became, or make more of it with mode='supplement'",
     ),
     "not_converted": (
         "the lead is not converted yet, so there is nothing to add to",
@@ -245,6 +245,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "changed_since": (
         "{kind} {id!r} has changed since, in {fields}",
         "let it stay with partial=True, or change it back",
+    ),
+    "changed_unseen": (
+        "{kind} {id!r} has changed since, in something that {actor} may not see",
+        "let it stay with partial=True, or let somebody take it back who may see it",
     ),
     "has_others": (
         "other records still refer to {kind} {id!r}: {count}",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from leadconvert import (
+    ChildRule,
     ConversionRules,
     Field,
     FieldMapping,
@@ -195,12 +196,41 @@ def _mappings(draw: st.DrawFn, lead: Kind, kinds: Iterable[Kind]) -> list[FieldM
     return [*found, *map(FieldMapping.leave, left)]
 
 
+@st.composite
+def _children(draw: st.DrawFn, kinds: Iterable[Kind]) -> list[ChildRule]:
+    """Draw how activities travel, if there are any."""
+    if not draw(st.booleans()):
+        return []
+    names = [kind.id for kind in kinds]
+    refers = [Field(f"{name}_ids", "reference", to=name, multiple=True) for name in names]
+    activity = Kind(
+        "activity",
+        fields=[
+            Field("subject", "text"),
+            Field("completed", "boolean"),
+            Field("lead_ids", "reference", to="lead", multiple=True),
+            *refers,
+        ],
+        converted_from=None,
+    )
+    travels = st.sampled_from(["move", "copy", "share", None])
+    into = [(name, draw(travels)) for name in draw(st.permutations(names))]
+    return [
+        ChildRule(
+            activity,
+            {name: travel for name, travel in into if travel is not None},
+            close=draw(st.sampled_from([{}, {"completed": True}])),
+            asks=draw(st.booleans()),
+        )
+    ]
+
+
 def conversion_rules(*, restricted: bool = False) -> SearchStrategy[ConversionRules]:
     """Draw rules that hold together: any stages, kinds, custom fields, mappings and pipelines.
 
     The kinds are standard ones, `Project` (a class of one's own) and ``invoice`` (fields alone);
-    some have sensitive fields. Everybody may do everything, unless *restricted* asks for `policies`
-    as well.
+    some have sensitive fields, and some rules have activities that travel along. Everybody may do
+    everything, unless *restricted* asks for `policies` as well.
 
     Example:
         >>> from hypothesis import given, settings
@@ -231,6 +261,7 @@ def conversion_rules(*, restricted: bool = False) -> SearchStrategy[ConversionRu
             kinds=kinds,
             pipelines=pipelines,
             mappings=draw(_mappings(lead, kinds)),
+            children=draw(_children(kinds)),
             policy=Policy.allow_all(),
         )
         return attrs.evolve(rules, policy=draw(policies(rules))) if restricted else rules
