@@ -80,6 +80,8 @@ class OnTables(StoreContract):
 
 
 class TestSqlite(OnTables):
+    examples = 15
+
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def _open(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -163,7 +163,10 @@ def create_app(
                 # another's key is another key
                 key=idempotency_key and f"{actor.id}/{idempotency_key}",
             )
-        made = [{"kind": one.ref.kind, "id": one.ref.id, "action": one.action} for one in result.outcomes]
+        made = [
+            {"kind": one.ref.kind, "id": one.ref.id, "action": one.action}
+            for one in result.outcomes
+        ]
         return {"lead": {"id": result.lead.id, "stage": result.lead.stage}, "made": made}
 
     @app.exception_handler(errors.LeadConvertError)

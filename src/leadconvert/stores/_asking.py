@@ -217,7 +217,7 @@ def reversing(store: Store | AsyncStore, lead_id: str, asked: Reversing) -> Step
     ref = Ref(rules.lead.id, lead_id)
 
     def ask(known: Known) -> Wanted:
-        return wanted_reversal(_lead(known, ref, rules), rules=rules, keep=keep)
+        return wanted_reversal(_lead(known, ref, rules), rules=rules, keep=keep, known=known)
 
     def decide(known: Known) -> ReversalPlan:
         return plan_reversal(
