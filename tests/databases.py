@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import pytest
 from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select, text
 from sqlalchemy.pool import NullPool
 
@@ -23,7 +22,10 @@ from leadconvert.codec import Codec
 from leadconvert.stores._sql_tables import Tables, found
 
 
-__all__ = ["Inside", "empty_schema", "postgresql", "server", "url"]
+__all__ = ["DATABASES", "Inside", "database", "empty_schema", "server"]
+
+#: What stores are tested on.
+DATABASES = ("sqlite", "postgresql")
 
 
 @cache
@@ -70,21 +72,14 @@ def empty_schema() -> Iterator[URL]:
         connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
-    """The URL of an empty database, once of each sort."""
-    if request.param == "sqlite":
-        yield make_url(f"sqlite:///{tmp_path}/crm.db")
+@contextmanager
+def database(name: str, folder: Path) -> Iterator[URL]:
+    """Yield the URL of an empty database: one of `DATABASES`, a file in *folder*."""
+    if name == "sqlite":
+        yield make_url(f"sqlite:///{folder}/crm.db")
     else:
-        with empty_schema() as there:
-            yield there
-
-
-@pytest.fixture
-def postgresql() -> Iterator[URL]:
-    """The URL of an empty database of PostgreSQL."""
-    with empty_schema() as there:
-        yield there
+        with empty_schema() as url:
+            yield url
 
 
 class Inside:
@@ -95,6 +90,7 @@ class Inside:
             where if isinstance(where, Engine) else create_engine(where, poolclass=NullPool)
         )
         self.rules = rules
+        self.codec = Codec(rules)
         self._found: Tables | None = None
 
     @contextmanager
@@ -115,10 +111,9 @@ class Inside:
 
     def events(self) -> list[Event]:
         """Every event, in order."""
-        codec = Codec(self.rules)
         with self._tables() as (connection, tables):
             rows = select(tables.outbox.c.event).order_by(tables.outbox.c.n)
-            return [codec.from_data(data, Event) for data in connection.scalars(rows)]
+            return [self.codec.from_data(data, Event) for data in connection.scalars(rows)]
 
     def count(self, table: str) -> int:
         """How many rows a table has."""

@@ -7,6 +7,7 @@ from sabotage import Sabotaged, caught_by
 
 from leadconvert import (
     ChangeSet,
+    GenericRecord,
     Known,
     Receipt,
     Record,
@@ -16,6 +17,7 @@ from leadconvert import (
 )
 from leadconvert.errors import RecordNotFoundError
 from leadconvert.stores._memory import _State
+from leadconvert.testing import Visit
 
 
 @caught_by("test_load_is_one_snapshot")
@@ -266,3 +268,25 @@ class OwnsUntold(Sabotaged):
     @property
     def owns_transaction(self) -> bool:
         return None  # type: ignore[return-value]
+
+
+@caught_by("test_records_of_every_kind_come_back")
+class LoadsSomeKinds(Sabotaged):
+    """Records of one kind can be written, and not be loaded."""
+
+    def load(self, wanted: Wanted, /) -> Known:
+        known = super().load(wanted)
+        return attrs.evolve(known, records=[one for one in known.records if type(one) is not Visit])
+
+
+@caught_by("test_records_of_every_kind_come_back")
+class LoadsBareRecords(Sabotaged):
+    """A record of a class of its own is loaded as one of none."""
+
+    def load(self, wanted: Wanted, /) -> Known:
+        known = super().load(wanted)
+        records = [
+            GenericRecord(kind="visit", id=one.id) if type(one) is Visit else one
+            for one in known.records
+        ]
+        return attrs.evolve(known, records=records)

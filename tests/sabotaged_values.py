@@ -22,6 +22,7 @@ from leadconvert import (
     Ref,
     Update,
 )
+from leadconvert.errors import UnfitValueError
 from leadconvert.stores._memory import _State
 
 
@@ -252,3 +253,33 @@ class HistoryCut(Turned):
 
     def turn(self, value: object) -> object:
         return attrs.evolve(value, undone=None) if isinstance(value, Conversion) else value
+
+
+class Picky(Turned):
+    """A store that refuses text that it has no place for, as many do; it is no bug."""
+
+    def fits(self, value: object) -> bool:
+        """Tell whether there is a place for it."""
+        return not isinstance(value, str) or ("\0" not in value and len(value) < 10_000)
+
+    def field(self, name: str, value: object) -> object:
+        if not self.fits(value):
+            raise UnfitValueError(f"there is no place for such a text in {name}")
+        return value
+
+
+@caught_by("test_strange_text_is_held_or_refused")
+class PickyTooLate(Picky):
+    """What cannot be held is refused, and the rest of its record is there."""
+
+    def write(self, changes: ChangeSet) -> tuple[_State, Receipt]:
+        try:
+            return super().write(changes)
+        except UnfitValueError:
+            rest = [
+                attrs.evolve(one, values={n: v for n, v in one.values.items() if self.fits(v)})
+                for one in changes.changes
+                if isinstance(one, Insert)
+            ]
+            self._state, _ = Sabotaged.write(self, attrs.evolve(changes, changes=rest, key="rest"))
+            raise

@@ -98,6 +98,17 @@ class MissingSwallowed(Sabotaged):
             return
 
 
+@caught_by("test_what_is_gone_is_not_changed")
+class MissingIsConflict(Sabotaged):
+    """What is gone is told as changed meanwhile, so that it is decided again in vain."""
+
+    def step(self, writing: Writing, change: Change) -> None:
+        try:
+            super().step(writing, change)
+        except RecordNotFoundError as gone:
+            raise ConflictError("it was changed meanwhile", gone.refs) from gone
+
+
 @caught_by("test_events_are_kept_in_order")
 class EventsLost(Sabotaged):
     """Nothing is announced."""

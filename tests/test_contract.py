@@ -19,14 +19,14 @@ import pytest
 import sabotaged_once
 import sabotaged_reading  # noqa: F401 - bugs are planted by importing them
 import sabotaged_refs  # noqa: F401
-import sabotaged_values  # noqa: F401
+import sabotaged_values
 import sabotaged_writing  # noqa: F401
 from docs.recipes.sqlite_store import SCHEMA, SqliteStore
 from hypothesis import Phase, settings
 from sabotage import BUGS, Bug, Sabotage
 from sabotaged_service import Service, ServiceContract
 
-from leadconvert import ChangeSet, Known, Lead, Receipt, Wanted, seed
+from leadconvert import ChangeSet, Delete, Known, Lead, Receipt, Update, Wanted, seed
 from leadconvert.errors import LeadConvertError
 from leadconvert.stores import AsyncStore, MemoryStore
 from leadconvert.testing import Opened, StoreContract
@@ -74,6 +74,38 @@ class TestBorrowedTransaction(StoreContract):
         """Open a store that never decides again."""
         store = Borrowed(self.rules)
         yield Opened(store, lambda: store.records, lambda: store.events)
+
+
+class Unrevised(MemoryStore):
+    """A store with transactions that does not look at revisions."""
+
+    def apply(self, changes: ChangeSet, /) -> Receipt:
+        """Apply what was decided on whatever was read."""
+        rewritten = [
+            attrs.evolve(one, revision=self.records[one.ref].revision)
+            if isinstance(one, Update | Delete) and one.ref in self.records
+            else one
+            for one in changes.changes
+        ]
+        return super().apply(attrs.evolve(changes, changes=rewritten))
+
+
+class TestUnrevised(StoreContract):
+    bulk = True
+    revisions = False
+
+    @contextmanager
+    def open_store(self) -> Iterator[Opened]:
+        """Open a store that does not look at revisions."""
+        store = Unrevised(self.rules)
+        yield Opened(store, lambda: store.records, lambda: store.events, other=store)
+
+
+class TestPicky(Sabotage):
+    """A store that refuses what it has no place for passes as well."""
+
+    bulk = True
+    store = sabotaged_values.Picky
 
 
 class TestService(ServiceContract):

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN401, INP001 - Django has no types; beside a page, to be copied into a project
+# ruff: noqa: ANN401, D106, DJ008, INP001 - beside a page, to be copied into a project
 # mypy: disable-error-code="import-untyped,misc"
 """What `TableStore` needs of Django: base classes for models of your own, and `DjangoTables`."""
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 from django.db import connections, models, transaction, utils
-
 from docs.recipes.tables import Among, translated  # wherever you copied it to
 
 

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN401, INP001 - models of any sort; beside a page, to be copied into a project
+# ruff: noqa: ANN401, INP001, RUF012 - beside a page, to be copied into a project; no package
 """A service that converts leads: `TableStore` in a session of SQLAlchemy that is the host's own."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Annotated, Any, cast
 
 import attrs
 import sqlalchemy as sa
+from docs.recipes.tables import Among, TableStore, translated  # wherever you copied it to
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
-from docs.recipes.tables import Among, TableStore, translated  # wherever you copied it to
 from leadconvert import Actor, ConversionRules, Find, errors
 from leadconvert.stores import convert_stored
 
@@ -25,7 +25,7 @@ class Base(DeclarativeBase):
     """All tables, each under ids that are never given twice."""
 
     __table_args__: Any = {"sqlite_autoincrement": True}
-    type_annotation_map = {int: sa.BigInteger().with_variant(sa.Integer, "sqlite")}  # noqa: RUF012
+    type_annotation_map = {int: sa.BigInteger().with_variant(sa.Integer, "sqlite")}
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
@@ -148,7 +148,7 @@ def create_app(
         lead_id: str,
         asked: Asked,
         actor: Annotated[Actor, Depends(who)],
-        idempotency_key: Annotated[str | None, Header()] = None,
+        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     ) -> dict[str, Any]:
         # here it is committed, and not in a dependency: that ends when the answer is out
         with sessions.begin() as session:

@@ -38,7 +38,7 @@ from leadconvert import (
 )
 from leadconvert.changes import made, plain
 from leadconvert.codec import Codec
-from leadconvert.records import held
+from leadconvert.records import changed, held
 from leadconvert.values import canonical, ids_in
 
 
@@ -52,7 +52,7 @@ _NUMBER: Final = re.compile("[1-9][0-9]{0,17}")
 
 
 class Tables(Protocol):
-    """What your framework does with a table, which goes by the id of a kind, or is one of the two."""
+    """What your framework does with a table; it goes by the id of a kind, or is one of the two."""
 
     @property
     def owns_transaction(self) -> bool:
@@ -168,7 +168,7 @@ class TableStore:
     def _records(self, kind: Kind, ids: Collection[int]) -> Iterator[Record]:
         for row in self.tables.select(kind.id, {"id": ids}):
             record = kind.build(str(row["id"]), self._values(kind, row))
-            yield attrs.evolve(record, revision=str(row["revision"]))  # type: ignore[type-var]
+            yield changed(record, {"revision": str(row["revision"])})
 
     def _columns(self, kind: Kind) -> set[str]:
         return {*self.tables.columns(kind.id)} & kind.members.keys()
@@ -209,12 +209,12 @@ class TableStore:
                 mark = _mark("key", change.ref.kind, claim.key.type, claim.key.value)
                 seen = {_number(ids.get(ref, ref).id) for ref in claim.seen if ref not in own}
                 claims.append((mark, seen))
-        # a row that nobody holds is there to be locked: whoever claims the same waits for us
-        locks = {"mark": {mark for mark, _ in claims}, "holder": [0]}
-        locked = {row["mark"] for row in self.tables.select("found", locks, lock=True)}
-        new = sorted(locks["mark"] - locked)
-        self.tables.insert("found", [{"mark": mark, "kind": "", "holder": 0} for mark in new])
         holders: dict[str, set[int]] = {mark: set() for mark, _ in claims}
+        # a row that nobody holds is there to be locked: whoever claims the same waits for us
+        locks = {"mark": holders, "holder": (0,)}
+        locked = {row["mark"] for row in self.tables.select("found", locks, lock=True)}
+        new = sorted(holders.keys() - locked)
+        self.tables.insert("found", [{"mark": mark, "kind": "", "holder": 0} for mark in new])
         for row in self.tables.select("found", {"mark": holders}):
             holders[row["mark"]] |= {row["holder"]} - {0}
         if any(holders[mark] != seen for mark, seen in claims):

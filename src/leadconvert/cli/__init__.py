@@ -6,13 +6,22 @@ Exit codes: 0 all were converted, 1 some were refused, 2 the input or the output
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from leadconvert import Actor, ConversionRules, Converted, convert_many, presets
+from leadconvert import (
+    Actor,
+    ConversionRules,
+    Converted,
+    Lead,
+    Rejected,
+    convert_many,
+    presets,
+)
+from leadconvert.cli._outcomes import Before
 from leadconvert.cli._reading import SOURCES, read_leads
 from leadconvert.cli._text import UnusableError, visible
 from leadconvert.cli._writing import write_outcomes
@@ -78,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     convert.add_argument("--at", metavar="MOMENT", help=f"when, such as {_MOMENT} (default: now)")
     convert.add_argument(
+        "--store",
+        metavar="URL",
+        help="the database to convert them in, such as sqlite:///crm.db; what is there counts",
+    )
+    convert.add_argument(
         "--out", metavar="DIR", help="write leads, records and refusals there, as JSON lines"
     )
     return parser
@@ -94,11 +108,32 @@ def _convert(arguments: argparse.Namespace) -> int:
     actor = Actor("cli", roles=[_role(arguments.role, rules)])
     at = datetime.now(UTC) if arguments.at is None else _moment(arguments.at)
     leads = read_leads(arguments.file, arguments.source, rules)
-    outcomes = list(watched(convert_many(leads, into, rules=rules, actor=actor, at=at), len(leads)))
+    many: Iterator[Converted | Before | Rejected]
+    if arguments.store is None:
+        many = convert_many(leads, into, rules=rules, actor=actor, at=at)
+    else:
+        many = _stored(arguments.store, leads, into, rules, actor, at)
+    outcomes = list(watched(many, len(leads)))
     if arguments.out is not None:
         write_outcomes(outcomes, into, Path(arguments.out), rules)
     print_outcomes(leads, outcomes)
-    return 0 if all(isinstance(outcome, Converted) for outcome in outcomes) else 1
+    return 1 if any(isinstance(outcome, Rejected) for outcome in outcomes) else 0
+
+
+def _stored(  # noqa: PLR0913, PLR0917 - as stored()
+    url: str,
+    leads: Sequence[Lead],
+    into: Sequence[str],
+    rules: ConversionRules,
+    actor: Actor,
+    at: datetime,
+) -> Iterator[Converted | Before | Rejected]:
+    if find_spec("sqlalchemy") is None:
+        raise UnusableError("--store needs: pip install 'leadconvert[cli,sql]'")
+    # SQLAlchemy is an extra, as rich is
+    from leadconvert.cli._storing import stored  # noqa: PLC0415
+
+    return stored(url, leads, into, rules, actor, at)
 
 
 def _kinds(text: str, rules: ConversionRules) -> list[str]:

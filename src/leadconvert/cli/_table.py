@@ -1,8 +1,10 @@
 """What a run shows: a table of what came of each lead, and a bar while it is at work."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
+from typing import Final
 
 from rich import box
 from rich.console import Console
@@ -11,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leadconvert import Converted, Lead, Record, Rejected
+from leadconvert.cli._outcomes import Before
 from leadconvert.cli._text import visible
 
 
@@ -20,11 +23,19 @@ __all__ = ["print_outcomes", "watched"]
 _WIDE = 500
 #: A name longer than this is cut: it is shown to be recognised, not to be read.
 _LONGEST_NAME = 60
+#: What came of a lead, and in which colour that is said.
+_OUTCOMES: Final = {
+    Converted: ("converted", "green"),
+    Before: ("unchanged", "cyan"),
+    Rejected: ("refused", "red"),
+}
 #: What a record is called, the likeliest first.
 _NAMES = (("first_name", "middle_name", "last_name"), ("name",), ("title",), ("company_name",))
 
 
-def watched(outcomes: Iterable[Converted | Rejected], count: int) -> Iterator[Converted | Rejected]:
+def watched(
+    outcomes: Iterable[Converted | Before | Rejected], count: int
+) -> Iterator[Converted | Before | Rejected]:
     """Yield *outcomes*, with a progress bar on stderr if that is a terminal."""
     if not sys.stderr.isatty():
         yield from outcomes
@@ -38,7 +49,9 @@ def watched(outcomes: Iterable[Converted | Rejected], count: int) -> Iterator[Co
         )
 
 
-def print_outcomes(leads: Sequence[Lead], outcomes: Sequence[Converted | Rejected]) -> None:
+def print_outcomes(
+    leads: Sequence[Lead], outcomes: Sequence[Converted | Before | Rejected]
+) -> None:
     """Print what came of each of *leads*, and how many were converted and refused."""
     if isinstance(sys.stdout, TextIOWrapper):
         # a name may hold letters that the encoding of the output lacks
@@ -47,20 +60,23 @@ def print_outcomes(leads: Sequence[Lead], outcomes: Sequence[Converted | Rejecte
     for title in ("Lead", "Who", "Outcome", "Made / Why"):
         table.add_column(title, overflow="fold")
     for lead, outcome in zip(leads, outcomes, strict=True):
-        converted = isinstance(outcome, Converted)
+        what, colour = _OUTCOMES[type(outcome)]
         table.add_row(
             Text(_short(lead.id)),
             Text(_name(lead)),
-            Text("converted", "green") if converted else Text("refused", "red"),
-            Text(_made(outcome) if isinstance(outcome, Converted) else _why(outcome)),
+            Text(what, colour),
+            Text(_why(outcome) if isinstance(outcome, Rejected) else _made(outcome)),
         )
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
     console.print(table)
-    count = sum(isinstance(outcome, Converted) for outcome in outcomes)
-    console.print(Text(f"{count} converted, {len(outcomes) - count} refused"))
+    counts = Counter(_OUTCOMES[type(outcome)][0] for outcome in outcomes)
+    told = [f"{counts['converted']} converted", f"{counts['refused']} refused"]
+    if counts["unchanged"]:
+        told.append(f"{counts['unchanged']} unchanged, as an earlier run had converted them")
+    console.print(Text(", ".join(told)))
 
 
-def _made(outcome: Converted) -> str:
+def _made(outcome: Converted | Before) -> str:
     return ", ".join(f"{made.ref.kind} {_name(made.record)}" for made in outcome.result.outcomes)
 
 

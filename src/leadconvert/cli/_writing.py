@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leadconvert import ConversionRules, Converted, Rejected
+from leadconvert.cli._outcomes import Before
 from leadconvert.cli._text import UnusableError
 from leadconvert.codec import Codec
 
@@ -15,7 +16,7 @@ __all__ = ["write_outcomes"]
 
 
 def write_outcomes(
-    outcomes: Sequence[Converted | Rejected],
+    outcomes: Sequence[Converted | Before | Rejected],
     into: Iterable[str],
     directory: Path,
     rules: ConversionRules,
@@ -38,13 +39,13 @@ def write_outcomes(
 
 
 def _lines(
-    outcomes: Iterable[Converted | Rejected], into: Iterable[str], codec: Codec
+    outcomes: Iterable[Converted | Before | Rejected], into: Iterable[str], codec: Codec
 ) -> dict[str, list[bytes]]:
     leads: list[bytes] = []
     refused: list[bytes] = []
     lines = {"leads": leads, "refused": refused, **{kind: [] for kind in into}}
     for outcome in outcomes:
-        if isinstance(outcome, Converted):
+        if not isinstance(outcome, Rejected):
             leads.append(_line(codec.to_data(outcome.result.lead)))
             for made in outcome.result.outcomes:
                 lines[made.ref.kind].append(_line(codec.to_data(made.record)))

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -26,6 +25,7 @@ from leadconvert import (
     Delete,
     Detach,
     Insert,
+    Kind,
     Known,
     MatchKey,
     Receipt,
@@ -67,6 +67,7 @@ _LINKS: Final = {
 #: How many steps a sequence has at most.
 _STEPS: Final = 20
 _SAID: Final = ("Engines", "Zoë 👩🏽‍💻", "'x' %_\\", " blank ")
+_ACTOR: Final = Actor("u-1")
 _EMAILS: Final = ("ada@example.com", "bob@example.com")
 _INTO: Final[tuple[tuple[str | Target, ...], ...]] = (
     ("contact",),
@@ -134,10 +135,10 @@ class _Sequence(RuleBasedStateMachine):
         """Every record that there was, in the order they came."""
         return list(self.model.first)
 
-    def _ref(self, at: int, *kinds: str) -> Ref | None:
-        """Return one of the records of these kinds, if there is one."""
+    def _ref(self, at: int, *kinds: str) -> Ref:
+        """Return one of the records of these kinds, of which there were some from the start."""
         own = [ref for ref in self.refs if ref.kind in kinds]
-        return own[at % len(own)] if own else None
+        return own[at % len(own)]
 
     def _both(self, ask: Callable[[_Side], object]) -> None:
         """Ask both stores for the same, and compare what they say and all they hold."""
@@ -165,9 +166,7 @@ class _Sequence(RuleBasedStateMachine):
     def _claims(self, kind: str, values: dict[str, object], *, honest: bool) -> Iterator[Claim]:
         """Yield the claims of a record, with those that hold its keys, or with nobody."""
         given = {name: plain(value) for name, value in values.items()}
-        [one] = (one for one in RULES.every_kind if one.id == kind)
-        keys = match_keys(one.build("any", {"stage": "NEW"} | given), rules=RULES)
-        for key in keys:
+        for key in match_keys(_kind(kind).build("any", {"stage": "NEW"} | given), rules=RULES):
             if key.type in RULES.matching.sorts(kind):
                 holders = self._holders(kind, key) if honest else ()
                 yield Claim(key, holders)
@@ -201,40 +200,33 @@ class _Sequence(RuleBasedStateMachine):
         if kind in {"lead", "contact"}:
             values["emails"] = tuple(map(Channel, emails))
         link = _LINKS.get(kind)
-        field = next(one for one in RULES.every_kind if one.id == kind).members.get(str(link))
-        to = None if field is None else self._ref(at, str(field.to))
-        if field is not None and to is not None:
+        field = _kind(kind).members.get(str(link))
+        if field is not None and any(ref.kind == field.to for ref in self.refs):
+            to = self._ref(at, str(field.to))
             values[field.id] = (to,) if field.multiple else to
         claims = list(self._claims(kind, values, honest=honest))
         new = Ref(kind, f"{kind}-{self.number}", provisional=True)
         self._change(lambda _: Insert(new, values, claims))
 
-    @precondition(lambda self: self.refs)
     @rule(at=st.integers(0, 99), said=st.sampled_from(_SAID), late=st.booleans())
     def update(self, at: int, said: str, late: bool) -> None:
-        ref = self._ref(at, *_NAMES)
-        if ref is not None:
-            late = late and self.revisions
-            values = {_NAMES[ref.kind]: said}
-            claims = list(self._claims(ref.kind, dict(values), honest=True))
-            self._change(lambda side: Update(ref, side.revision(ref, late=late), values, claims))
+        ref, late = self._ref(at, *_NAMES), late and self.revisions
+        values = {_NAMES[ref.kind]: said}
+        claims = list(self._claims(ref.kind, dict(values), honest=True))
+        self._change(lambda side: Update(ref, side.revision(ref, late=late), values, claims))
 
-    @precondition(lambda self: self.refs)
     @rule(at=st.integers(0, 99), late=st.booleans())
     def delete(self, at: int, late: bool) -> None:
-        ref, late = self.refs[at % len(self.refs)], late and self.revisions
+        ref, late = self._ref(at, *_NAMES, "attachment"), late and self.revisions
         self._change(lambda side: Delete(ref, side.revision(ref, late=late)))
 
     @rule(at=st.integers(0, 9), leads=st.lists(st.integers(0, 9), max_size=3), out=st.booleans())
     def join(self, at: int, leads: list[int], out: bool) -> None:
-        ref = self._ref(at, "contact", "company", "deal", "visit", "invoice", "note")
-        if ref is not None:
-            field = "lead_ids" if ref.kind == "note" else "converted_from"
-            refs = [one for one in (self._ref(lead, "lead") for lead in leads) if one is not None]
-            step = Detach if out else Attach
-            self._change(lambda _: step(ref, field, refs))
+        ref = self._ref(at, *(kind for kind in _LINKS if kind != "task"), "company")
+        field = "lead_ids" if ref.kind == "note" else "converted_from"
+        step, refs = Detach if out else Attach, [self._ref(lead, "lead") for lead in leads]
+        self._change(lambda _: step(ref, field, refs))
 
-    @precondition(lambda self: self.under.applied)
     @rule(at=st.integers(0, 99), other=st.booleans())
     def again(self, at: int, other: bool) -> None:
         asked = self.under.applied[at % len(self.under.applied)]
@@ -243,29 +235,25 @@ class _Sequence(RuleBasedStateMachine):
 
     @rule(at=st.integers(0, 9), into=st.sampled_from(_INTO), closing=st.booleans())
     def convert(self, at: int, into: tuple[str | Target, ...], closing: bool) -> None:
-        ref = self._ref(at, "lead")
-        if ref is not None:
-            self._both(
-                lambda side: convert_stored(
-                    side.bench.store,
-                    ref.id,
-                    into,
-                    rules=RULES,
-                    actor=Actor("u-1"),
-                    at=AT,
-                    closing=closing,
-                )
+        id_ = self._ref(at, "lead").id
+        self._both(
+            lambda side: convert_stored(
+                side.bench.store, id_, into, rules=RULES, actor=_ACTOR, at=AT, closing=closing
             )
+        )
 
     @rule(at=st.integers(0, 9), keep=st.booleans())
     def take_back(self, at: int, keep: bool) -> None:
-        ref = self._ref(at, "lead")
-        if ref is not None:
-            self._both(
-                lambda side: reverse_stored(
-                    side.bench.store, ref.id, rules=RULES, actor=Actor("u-1"), at=AT, keep=keep
-                )
+        id_ = self._ref(at, "lead").id
+        self._both(
+            lambda side: reverse_stored(
+                side.bench.store, id_, rules=RULES, actor=_ACTOR, at=AT, keep=keep
             )
+        )
+
+
+def _kind(id_: str) -> Kind:
+    return next(kind for kind in RULES.every_kind if kind.id == id_)
 
 
 def _answer(ask: Callable[[_Side], object], side: _Side) -> str:
