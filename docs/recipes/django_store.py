@@ -59,7 +59,8 @@ class DjangoTables:
     @property
     def owns_transaction(self) -> bool:
         """It does, unless it is called inside ``transaction.atomic``."""
-        return bool(transaction.get_autocommit(self.using))
+        with translated(utils):
+            return bool(transaction.get_autocommit(self.using))
 
     @contextmanager
     def whole(self, *, reading: bool) -> Iterator[None]:
