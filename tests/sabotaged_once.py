@@ -192,7 +192,7 @@ class NothingForgotten(Sabotaged):
         return attrs.evolve(receipt, replayed=False)
 
 
-@caught_by("test_the_receipt_tells_what_was_written")
+@caught_by("test_the_receipt_tells_what_was_written", "test_refs_in_records_are_bound")
 class ReceiptWithoutIds(Sabotaged):
     """A receipt does not say what became of what was made."""
 

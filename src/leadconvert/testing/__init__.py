@@ -1,7 +1,8 @@
-"""For test suites: Hypothesis strategies for leads, rules, requests, and who may do what.
+"""For test suites: strategies for leads, rules, requests and actors; what a store must pass.
 
 They fit *your* rules: a suite that says ``@given(leads(rules))`` meets every custom field it has
-declared, and values nobody thought of. Needs ``leadconvert[testing]``.
+declared, and values nobody thought of. `StoreContract` holds the tests that an adapter is put to.
+Needs ``leadconvert[testing]``.
 """
 
 from leadconvert.testing._contract_rules import Visit

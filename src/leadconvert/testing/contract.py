@@ -104,9 +104,9 @@ class StoreContract(
             if name not in tests or not reason.strip():
                 raise TypeError(f"known_failures: {name!r} is no test, or has no reason")
         for name, (group, test) in tests.items():
-            capability, declared = _ONLY.get(group, ("rules", None))
-            if declared is not None and getattr(cls, capability) is not declared:
-                setattr(cls, name, None)
+            capability, declared = _ONLY.get(group, (None, True))
+            if capability is not None and getattr(cls, capability) is not declared:
+                setattr(cls, name, None)  # no runner takes it for a test
             elif name in cls.known_failures:
                 setattr(cls, name, _known(test, cls.known_failures[name]))
             else:
