@@ -18,8 +18,10 @@ from leadconvert import (
     AccessRequest,
     Actor,
     Address,
+    Attach,
     ChangeSet,
     Channel,
+    Claim,
     Company,
     Contact,
     Conversion,
@@ -29,6 +31,8 @@ from leadconvert import (
     CreateField,
     Deal,
     Decision,
+    Delete,
+    Detach,
     Event,
     Field,
     FrozenMap,
@@ -38,6 +42,7 @@ from leadconvert import (
     Kind,
     Known,
     Lead,
+    MatchKey,
     Plan,
     Product,
     Receipt,
@@ -46,6 +51,8 @@ from leadconvert import (
     Rejected,
     Row,
     StageChange,
+    Trace,
+    TraceStep,
     Update,
     Wanted,
     can_convert,
@@ -132,6 +139,24 @@ GRANTED = Decision(
     role="sales",
     grant=Grant("*", "move", ["own", "team"], stage="NEW", to=["WON"]),
 )
+CLAIM = Claim(MatchKey("email", "ada@example.com"), [Ref("contact", "C-3"), DEAL])
+TRACE = Trace(
+    id="L-7.1",
+    steps=[
+        TraceStep(
+            ref=DEAL, action="created", before={"at": AT}, written={"to": DEAL, "amount": "9f2c"},
+            attached=[("converted_from", DEAL)],
+        )
+    ],
+)  # fmt: skip
+RECEIPT = Receipt(
+    ids=[(DEAL, Ref("deal", "5"))],
+    revisions=[(Ref("deal", "5"), "1")],
+    replayed=True,
+    key="k",
+    fingerprint="9f2c",
+    conversions=["L-7.1"],
+)
 INVOICE = GenericRecord(kind="invoice", id="I-1", custom={"number": "2027-001"})
 LEAD = Lead(
     id="L-7",
@@ -210,6 +235,35 @@ class TestRoundTrip:
     )
     def test_a_value_comes_back_equal(self, value: object) -> None:
         """Each class of values survives JSON text."""
+        assert value == _carried(value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            CLAIM,
+            Insert(DEAL, {}, [CLAIM, attrs.evolve(CLAIM, seen=[])]),
+            Update(DEAL, "3", {}, [CLAIM]),
+            ChangeSet(
+                key="k",
+                fingerprint="f",
+                after=["j"],
+                traces=[TRACE],
+                changes=[
+                    Insert(DEAL, {"title": "x"}, [CLAIM]),
+                    Update(DEAL, None, {}, [CLAIM]),
+                    Attach(DEAL, "x", [DEAL]),
+                    Detach(DEAL, "x", [DEAL]),
+                    Delete(DEAL, "1"),
+                ],
+                events=[Event(name="lead.converted", ref=DEAL, at=AT, params={"made": (DEAL,)})],
+            ),
+            RECEIPT,
+            Known(receipt=RECEIPT, traces=[TRACE]),
+            Wanted(key="k", matches=(("contact", CLAIM.key),), traces=("L-7.1",)),
+        ],
+    )
+    def test_what_a_store_is_told_comes_back_equal(self, value: object) -> None:
+        """Changes with their claims and traces come back, and so do receipts, in `Known` as well."""
         assert value == _carried(value)
 
     @pytest.mark.parametrize(

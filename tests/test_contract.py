@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import Final
 
 import attrs
 import pytest
@@ -32,6 +32,8 @@ from leadconvert.stores import AsyncStore, MemoryStore
 from leadconvert.testing import Opened, StoreContract
 
 
+#: How many examples the stores are tried with that are much like one another.
+FEW: Final = 5
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "adapters.md").read_text("utf-8")
 
 
@@ -68,6 +70,7 @@ class Borrowed(MemoryStore):
 class TestBorrowedTransaction(StoreContract):
     bulk = True
     shared = False
+    examples = FEW
 
     @contextmanager
     def open_store(self) -> Iterator[Opened]:
@@ -93,6 +96,7 @@ class Unrevised(MemoryStore):
 class TestUnrevised(StoreContract):
     bulk = True
     revisions = False
+    examples = FEW
 
     @contextmanager
     def open_store(self) -> Iterator[Opened]:
@@ -105,17 +109,21 @@ class TestPicky(Sabotage):
     """A store that refuses what it has no place for passes as well."""
 
     bulk = True
+    examples = FEW
     store = sabotaged_values.Picky
 
 
 class TestService(ServiceContract):
     """A storage without transactions and revisions."""
 
+    examples = FEW
+
 
 class TestSabotage(Sabotage):
     """The store that bugs are planted in has none of its own."""
 
     bulk = True
+    examples = FEW
 
 
 class Later:
@@ -163,7 +171,7 @@ def awaited(store: AsyncStore) -> Iterator[Awaited]:
 
 
 class TestAsyncStore(StoreContract):
-    examples: ClassVar[int] = 5
+    examples = FEW
 
     @contextmanager
     def open_store(self) -> Iterator[Opened]:
@@ -175,7 +183,7 @@ class TestAsyncStore(StoreContract):
 
 
 class TestSqliteStore(StoreContract):
-    examples: ClassVar[int] = 5
+    examples = FEW
 
     @contextmanager
     def open_store(self) -> Iterator[Opened]:

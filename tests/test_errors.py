@@ -131,6 +131,13 @@ ERRORS: list[LeadConvertError] = [
     errors.StageNotAllowedError("L-7", [REQUIRED]),
     errors.TargetsRequiredError("L-7", [REQUIRED]),
     errors.UnknownTargetError("L-7", [REQUIRED]),
+    errors.StoreError("the disk is full"),
+    errors.ConflictError("it was changed meanwhile", [Ref("deal", "D-5"), Ref("lead", "L-7")]),
+    errors.IdempotencyError("k-1"),
+    errors.RecordNotFoundError("there is no such record", [Ref("deal", "D-5")]),
+    errors.SchemaVersionError("the schema has version 9"),
+    errors.UnavailableError("the connection was lost"),
+    errors.UnfitValueError("text holds a NUL", iter([Ref("deal", "D-5")])),
 ]
 
 
@@ -1200,16 +1207,23 @@ class TestErrors:
             "AlreadyConvertedError",
             "AmbiguousMatchError",
             "Cause",
+            "ConflictError",
             "ConversionError",
             "DefinitionError",
+            "IdempotencyError",
             "InvalidFieldsError",
             "InvalidTargetError",
             "LeadConvertError",
             "MissingFieldsError",
             "NotReversibleError",
             "Problem",
+            "RecordNotFoundError",
+            "SchemaVersionError",
             "StageNotAllowedError",
+            "StoreError",
             "TargetsRequiredError",
+            "UnavailableError",
+            "UnfitValueError",
             "UnknownTargetError",
             "refusal",
         ] == errors.__all__
@@ -1232,7 +1246,7 @@ class TestErrors:
 
     def test_equal_by_content_and_class(self) -> None:
         """Errors of one class with one content are equal, all others are not."""
-        assert 13 == len({*ERRORS, *copy.deepcopy(ERRORS)})
+        assert 20 == len({*ERRORS, *copy.deepcopy(ERRORS)})
         one = errors.MissingFieldsError("L-7", [REQUIRED])
         assert one == errors.MissingFieldsError("L-7", iter([REQUIRED]))
         assert one != errors.MissingFieldsError("L-8", [REQUIRED])
@@ -1264,6 +1278,44 @@ class TestErrors:
         again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
         assert vars(error) == vars(again)
         assert str(error) == str(again)
+
+
+class TestStoreErrors:
+    def test_what_they_carry(self) -> None:
+        """An error of a store says what is wrong, and with which records."""
+        error = errors.ConflictError("it was changed meanwhile", iter([Ref("deal", "D-5")]))
+        assert ("it was changed meanwhile", (Ref("deal", "D-5"),)) == (error.message, error.refs)
+        assert "it was changed meanwhile: deal D-5" == str(error)
+        both = [Ref("deal", "D-5"), Ref("lead", "L-7")]
+        assert "gone: deal D-5, lead L-7" == str(errors.RecordNotFoundError("gone", both))
+        bare = errors.UnavailableError("the connection was lost")
+        assert ("the connection was lost", ()) == (str(bare), bare.refs)
+
+    def test_the_key_of_another_request(self) -> None:
+        """An error about a key carries the key, however it travels."""
+        error = errors.IdempotencyError("it's k-1")
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+        for one in (error, again, copy.copy(error)):
+            assert ("it's k-1", ()) == (one.key, one.refs)
+            assert 'another request was made under the key "it\'s k-1"' == str(one) == one.message
+        assert error != errors.IdempotencyError("k-2")
+
+    def test_equal_by_content_and_class(self) -> None:
+        """Errors of one class about the same are equal, all others are not."""
+        one = errors.ConflictError("x", [Ref("deal", "D-5")])
+        assert one == errors.ConflictError("x", (Ref("deal", "D-5"),))
+        assert one != errors.ConflictError("x")
+        assert one != errors.ConflictError("y", [Ref("deal", "D-5")])
+        assert one != errors.RecordNotFoundError("x", [Ref("deal", "D-5")])
+
+    def test_they_are_no_refusals(self) -> None:
+        """Whoever catches refusals does not catch them, nor the other way round."""
+        stores = [one for one in ERRORS if isinstance(one, errors.StoreError)]
+        assert 7 == len(stores)
+        assert [] == [one for one in stores if isinstance(one, ConversionError)]
+        assert {errors.StoreError} == {
+            type(one).__mro__[1] for one in stores if type(one) is not errors.StoreError
+        }
 
 
 class TestRefusal:

@@ -336,6 +336,7 @@ class TestValues:
             ("UF_decimal", Decimal("1E+131072"), "a number is too long"),
             ("UF_money", Decimal("1E-16384"), "a number is too long"),
         ],
+        ids=["column", "beside", "list", "before the point", "after the point"],
     )
     def test_numbers_that_no_column_holds(
         self, store: SqlStore, inside: Inside, field: str, value: object, why: str

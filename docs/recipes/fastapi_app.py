@@ -1,6 +1,7 @@
 # ruff: noqa: ANN401, INP001, RUF012 - beside a page, to be copied into a project; no package
 """A service that converts leads: `TableStore` in a session of SQLAlchemy that is the host's own."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,8 +10,7 @@ from typing import Annotated, Any, cast
 import attrs
 import sqlalchemy as sa
 from docs.recipes.tables import Among, TableStore, translated  # wherever you copied it to
-from fastapi import Depends, FastAPI, Header, Request
-from fastapi.responses import JSONResponse
+from fastapi import Depends, FastAPI, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
@@ -170,8 +170,9 @@ def create_app(
         return {"lead": {"id": result.lead.id, "stage": result.lead.stage}, "made": made}
 
     @app.exception_handler(errors.LeadConvertError)
-    def refuse(_: Request, error: errors.LeadConvertError) -> JSONResponse:
-        details = error.problem_details()
-        return JSONResponse(details, error.status, media_type="application/problem+json")
+    def refuse(_: Request, error: errors.LeadConvertError) -> Response:
+        # escaped, as a client may send half a character, which JSONResponse cannot send back
+        details = json.dumps(error.problem_details())
+        return Response(details, error.status, media_type="application/problem+json")
 
     return app

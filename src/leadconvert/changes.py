@@ -375,7 +375,7 @@ def _bound_change(change: Change, ids: Mapping[Ref, Ref], revisions: Mapping[Ref
             )
         case Attach() | Detach():
             return attrs.evolve(change, ref=ref, refs=[ids.get(one, one) for one in change.refs])
-        case Delete():
+        case _:
             return attrs.evolve(change, ref=ref)
 
 

@@ -149,13 +149,14 @@ class Unwinding:
         """Take out what the conversion added, unless another one in force holds the record."""
         ref = survivor(step.ref.stored, self.merged)
         kind = self._kind(ref)
+        if kind is None:
+            return  # the rules have given it up, and no store knows it
         for field, added in step.attached:
-            points_back = kind is not None and field == kind.converted_from
-            if points_back and ref in self.held:
+            if field == kind.converted_from and ref in self.held:
                 continue
             gone = survivor(added.stored, self.merged)
             self._detached.append(Detach(ref, field, [gone]))
-            if ref in self._after and kind is not None:
+            if ref in self._after:
                 left = [one for one in ids_in(kind.read(self._after[ref], field)) if one != gone.id]
                 self._after[ref] = _with(kind, self._after[ref], {field: tuple(left)})
 

@@ -13,6 +13,7 @@ from leadconvert import (
     ChangeSet,
     ConversionResult,
     ConversionRules,
+    FrozenMap,
     Kind,
     Known,
     Lead,
@@ -98,7 +99,8 @@ def converting(
 ) -> Steps[ConversionResult]:
     """Return the steps of converting a stored lead."""
     rules, targets = asked["rules"], into if isinstance(into, str | Target) else list(into)
-    ref, values, told = Ref(rules.lead.id, lead_id), asked.get("values"), _telling(asked)
+    ref, values = Ref(rules.lead.id, lead_id), FrozenMap(asked.get("values") or {})
+    told = _telling(asked)
 
     def ask(known: Known) -> Wanted:
         need = wanted(
@@ -146,7 +148,7 @@ def advancing(
     """Return the steps of moving a stored record."""
     rules, targets = asked["rules"], into if isinstance(into, str | Target) else list(into)
     ref = record if isinstance(record, Ref) else Ref(rules.lead.id, record)
-    values, told = asked.get("values"), _telling(asked)
+    values, told = FrozenMap(asked.get("values") or {}), _telling(asked)
 
     def ask(known: Known) -> Wanted:
         moved = found(known, ref, rules)
@@ -276,19 +278,19 @@ def _telling(asked: Arriving) -> Callable[[Known], Known]:
     return lambda known: attrs.evolve(known, eligible_owners=eligible)
 
 
-def _filled(lead: Lead, values: Mapping[str, object] | None, rules: ConversionRules) -> Lead:
+def _filled(lead: Lead, values: Mapping[str, object], rules: ConversionRules) -> Lead:
     """Return *lead* with those of the values that fit: by them it finds others, and refers."""
     fitting: dict[str, object] = {}
-    for name, value in (values or {}).items():
+    for name, value in values.items():
         if value is not None and name in rules.lead.members:
             with suppress(MisfitError):
                 fitting[name] = rules.lead.members[name].accept(value)
     return changed(lead, fitting)
 
 
-def _given(kind: Kind, values: Mapping[str, object] | None) -> Wanted:
+def _given(kind: Kind, values: Mapping[str, object]) -> Wanted:
     """Return what is wanted for values of a record itself: what they refer to."""
-    given = [(str(field.to), (values or {}).get(name)) for name, field in kind.references.items()]
+    given = [(str(field.to), values.get(name)) for name, field in kind.references.items()]
     return Wanted(refs=tuple(Ref(to, one) for to, value in given for one in ids_in(value)))
 
 

@@ -237,7 +237,7 @@ class _Writing:
                 self._put(ref, _fitting(ref, lambda: changed(there, given)))
             case Delete():
                 del self.records[ref]
-            case Attach() | Detach():
+            case _:
                 held = ids_in(kind.read(there, change.field))
                 named = tuple(one.id for one in change.refs)
                 left = (
