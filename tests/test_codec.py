@@ -263,7 +263,7 @@ class TestRoundTrip:
         ],
     )
     def test_what_a_store_is_told_comes_back_equal(self, value: object) -> None:
-        """Changes with their claims and traces come back, and so do receipts, in `Known` as well."""
+        """Changes come back with claims and traces, and so do receipts, alone or in `Known`."""
         assert value == _carried(value)
 
     @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 import django  # type: ignore[import-untyped]
 import pytest
+from databases import empty_schema
 from django.conf import settings  # type: ignore[import-untyped]
 from django.db import connections, models, transaction, utils  # type: ignore[import-untyped]
 from django.db.models.signals import post_save  # type: ignore[import-untyped]
@@ -18,6 +19,7 @@ from leadconvert import (
     Actor,
     ChangeSet,
     Channel,
+    Claim,
     Contact,
     ConversionResult,
     Deal,
@@ -121,20 +123,26 @@ def _tables() -> None:
             editor.create_model(model)
 
 
-def emptied() -> None:
-    """Empty every table."""
-    for model in EVERY:
-        rows(model).delete()
-
-
-def rows(model: Any) -> Any:  # noqa: ANN401 - Django comes without types
+def rows(model: Any, using: str = "tests") -> Any:  # noqa: ANN401 - Django comes without types
     """Return all rows of a model."""
-    return model.objects.using("tests").order_by("pk")
+    return model.objects.using(using).order_by("pk")
 
 
-def refs_of(models_: Mapping[str, Any]) -> list[Ref]:
+def refs_of(models_: Mapping[str, Any], using: str = "tests") -> list[Ref]:
     """Return every record that there is."""
-    return [Ref(kind, str(row.pk)) for kind, model in models_.items() for row in rows(model)]
+    return [Ref(kind, str(row.pk)) for kind, model in models_.items() for row in rows(model, using)]
+
+
+def opened(using: str) -> Opened:
+    """Return a store for the contract, whose tables are emptied."""
+    for model in (Kept, Found, *MODELS.values()):
+        rows(model, using).delete()
+    codec, kept = Codec(StoreContract.rules), rows(Kept, using).filter(shelf="Event")
+    return Opened(
+        TableStore(StoreContract.rules, DjangoTables(MODELS, using)),
+        lambda: refs_of(MODELS, using),
+        lambda: [codec.from_data(row.data, Event) for row in kept.all()],
+    )
 
 
 class TestDjangoStore(StoreContract):
@@ -144,19 +152,79 @@ class TestDjangoStore(StoreContract):
     @contextmanager
     def open_store(self) -> Iterator[Opened]:
         """A store that begins its own transactions."""
-        emptied()
-        codec = Codec(self.rules)
-        yield Opened(
-            TableStore(self.rules, DjangoTables(MODELS, "tests")),
-            lambda: refs_of(MODELS),
-            lambda: [codec.from_data(row.data, Event) for row in rows(Kept).filter(shelf="Event")],
-        )
+        yield opened("tests")
+
+
+class OnPostgresql(StoreContract):
+    @contextmanager
+    def open_store(self) -> Iterator[Opened]:
+        """A store beside which another one is at work, on a connection of its own."""
+        beside = TableStore(self.rules, DjangoTables(MODELS, "beside"))
+        yield attrs.evolve(opened("postgresql"), other=beside)
+
+
+@pytest.fixture(scope="module")
+def _postgresql() -> Iterator[None]:
+    """Two connections to one PostgreSQL, the second of which does not wait for long."""
+    with empty_schema() as url:
+        options = str(url.query["options"])
+        for alias, more in (("postgresql", ""), ("beside", " -clock_timeout=50ms")):
+            connections.settings[alias] = {
+                **connections["tests"].settings_dict,
+                "ENGINE": "django.db.backends.postgresql",
+                "NAME": url.database,
+                "USER": url.username,
+                "PASSWORD": url.password or "",
+                "HOST": url.host or str(url.query.get("host", "")),
+                "PORT": url.port or "",
+                "OPTIONS": {"options": options + more},
+            }
+        with connections["postgresql"].schema_editor() as editor:
+            for model in (Kept, Found, *MODELS.values()):
+                editor.create_model(model)
+        yield
+        for alias in ("postgresql", "beside"):
+            connections[alias].close()
+            del connections.settings[alias]
+
+
+@pytest.mark.usefixtures("_postgresql")
+class TestPostgresql:
+    @pytest.mark.parametrize(
+        "test",
+        [
+            OnPostgresql.test_load_is_one_snapshot,
+            OnPostgresql.test_race_of_twins,
+            OnPostgresql.test_race_for_one_lead,
+            OnPostgresql.test_race_for_a_hot_record,
+        ],
+    )
+    def test_what_needs_two_connections(self, test: Callable[[StoreContract], None]) -> None:
+        """What the contract says of those who are at work at once holds on a real server."""
+        test(OnPostgresql())
+
+    def test_who_claims_the_same_waits(self) -> None:
+        """Nobody claims a key before another who claims it is done, be it claimed before or not."""
+        first = opened("postgresql").store
+        second = TableStore(StoreContract.rules, DjangoTables(MODELS, "beside"))
+        values = {"last_name": "Lovelace", "emails": (Channel(ADA.value),)}
+        seen: list[Ref] = []
+        for number in (1, 2):
+            new = Insert(Ref("contact", "new", provisional=True), values, [Claim(ADA, seen)])
+            asked = ChangeSet(key=f"first {number}", fingerprint="f", changes=[new])
+            with transaction.atomic("postgresql"):
+                seen += [ref for _, ref in first.apply(asked).ids]
+                with pytest.raises(UnavailableError):
+                    second.apply(attrs.evolve(asked, key="second"))
+            with pytest.raises(ConflictError):
+                second.apply(attrs.evolve(asked, key="second"))
 
 
 @pytest.fixture
 def store() -> TableStore:
     """A store in the models of a host: a lead, and somebody with its e-mail."""
-    emptied()
+    for model in EVERY:
+        rows(model).delete()
     made = TableStore(RULES, DjangoTables(HOST, "tests"))
     emails = [Channel(ADA.value)]
     lead = Lead(id="L-1", stage="NEW", title="Engine", emails=emails, company_name="Engines")

@@ -54,6 +54,8 @@ class TestErrorsPage:
         }
         rows = {name: row for name, row in rows_of(ERRORS).items() if name.endswith("Error")}
         assert raised == set(rows)
+        unknown = rows.pop("UnavailableError")
+        assert "everything or nothing: nobody knows" == unknown[1]
         assert {"everything"} == {row[1] for row in rows.values()}
 
 

@@ -214,7 +214,9 @@ def kept(store: SqlStore, record: Record) -> None:
     other = kind.build("other", {name: bare[name] for name in bare if name in kind.members})
     put(store, other)
     now = read(store, kind.id, "other")
-    applied(store, Update(Ref(kind.id, "other"), now.revision, held(record)))
+    # what a class computes itself is not to be given
+    values = {name: value for name, value in held(record).items() if name != "length"}
+    applied(store, Update(Ref(kind.id, "other"), now.revision, values))
     same(changed(record, {"id": "other"}), read(store, kind.id, "other"))
 
 
@@ -246,7 +248,7 @@ class TestValues:
 
     def test_text_is_held_as_it_is(self, store: SqlStore) -> None:
         """Any script, emoji, blanks, what looks like a number, and long text."""
-        for number, said in enumerate(("0012.50", "null", " \t\r\n", "日本語 עברית 👩🏽‍💻", "x" * 10**6)):
+        for number, said in enumerate(("0012.50", "null", " \t\r\n", "日本語 עברית 👩🏽‍💻", "x" * 10**5)):
             kept(store, Deal(id=f"D-{number}", title=said, tags=[said], custom={"UF_other": said}))
 
     @pytest.mark.parametrize("field", ["title", "tags", "UF_other", "contact_ids"])

@@ -1,0 +1,151 @@
+"""Workers that are killed at random moments of a batch; afterwards the batch is run again."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Final
+
+from storms.crowd import context
+from storms.world import ACTORS, AT, INTO, RULES, Census, Report, census, emptied, person
+
+from leadconvert import Lead, Receipt, Ref, Wanted, convert, seed, wanted
+from leadconvert.errors import AlreadyConvertedError
+from leadconvert.stores import SqlStore, convert_stored
+
+
+__all__ = ["crash"]
+
+#: Tells that a lead is converted.
+Tell = Callable[[str], object]
+Work = Callable[[SqlStore, Sequence[str], Tell], None]
+
+
+def crash(url: str, kills: int, batch: int, chance: random.Random) -> Report:
+    """Kill a worker *kills* times amid a batch of leads; look, run the batch again, look again.
+
+    Every other batch is converted lead by lead, the others by one `apply_many`. A worker says which
+    leads it was told are converted: these must be.
+    """
+    ids = [f"L-{n}" for n in range(batch)]
+    leads = [person(one, n) for n, one in enumerate(ids)]
+    found = dict.fromkeys(_COUNTED, 0)
+    with SqlStore.from_url(url, rules=RULES) as store:
+        store.create()
+        fresh = partial(_fresh, url, store, leads)
+        works: list[Work] = [_one_by_one, _at_once]
+        spans = [_span(url, ids, work, fresh) for work in works]
+        while found["killed"] < kills:
+            fresh()
+            turn = found["killed"] % len(works)
+            told, killed, _ = _worker(url, ids, works[turn], chance.uniform(0, spans[turn]))
+            if not killed:
+                # it was through already: sooner next time
+                spans[turn] *= 0.9
+                continue
+            left = census(url)
+            works[turn](store, ids, _nobody)
+            now = census(url)
+            found["killed"] += 1
+            found["of these with nothing converted yet"] += not left.converted
+            found["of these with all converted"] += len(left.converted) == batch
+            found["half, double or orphaned before the rerun"] += _wrong(left)
+            found["half, double or orphaned after the rerun"] += _wrong(now)
+            found["told as converted, but not"] += len(told - left.converted)
+            found["not converted after the rerun"] += batch - len(now.converted)
+    promised = {name: 0 for name in _COUNTED if not name.startswith("of these")}
+    return Report(found, {**promised, "killed": kills})
+
+
+_COUNTED: Final = (
+    "killed",
+    "of these with nothing converted yet",
+    "of these with all converted",
+    "half, double or orphaned before the rerun",
+    "half, double or orphaned after the rerun",
+    "told as converted, but not",
+    "not converted after the rerun",
+)
+
+
+def _wrong(there: Census) -> int:
+    return there.half + there.duplicates + there.orphans
+
+
+def _nobody(_: str) -> None:
+    """Nobody listens."""
+
+
+def _fresh(url: str, store: SqlStore, leads: Sequence[Lead]) -> None:
+    emptied(url)
+    store.apply(seed(leads, rules=RULES))
+
+
+def _span(url: str, ids: Sequence[str], work: Work, fresh: Callable[[], None]) -> float:
+    """Return how many seconds a worker takes when it is left alone."""
+    fresh()
+    return _worker(url, ids, work, None)[2]
+
+
+def _worker(
+    url: str, ids: Sequence[str], work: Work, moment: float | None
+) -> tuple[frozenset[str], bool, float]:
+    """Let a process work, and kill it at a *moment*.
+
+    Return what it told, whether it was killed, and how many seconds it worked.
+    """
+    started = context()
+    reader, writer = started.Pipe(duplex=False)
+    process = started.Process(target=_run, args=(url, list(ids), work, writer))
+    process.start()
+    writer.close()
+    reader.recv()  # it begins now
+    begun = time.monotonic()
+    process.join(moment)
+    seconds = time.monotonic() - begun
+    process.kill()
+    process.join()
+    killed = process.exitcode != 0
+    process.close()
+    told: set[str] = set()
+    with reader, suppress(EOFError):
+        while True:
+            told.add(reader.recv())
+    return frozenset(told), killed, seconds
+
+
+def _run(url: str, ids: Sequence[str], work: Work, answers: Connection) -> None:
+    with SqlStore.from_url(url, rules=RULES) as store:
+        store.load(Wanted())
+        answers.send(None)
+        work(store, ids, answers.send)
+
+
+def _one_by_one(store: SqlStore, ids: Sequence[str], tell: Tell) -> None:
+    for one in ids:
+        try:
+            convert_stored(store, one, INTO, rules=RULES, actor=ACTORS[0], at=AT)
+        except AlreadyConvertedError:
+            continue
+        tell(one)
+
+
+def _at_once(store: SqlStore, ids: Sequence[str], tell: Tell) -> None:
+    refs = [Ref("lead", one) for one in ids]
+    leads = [
+        one
+        for one in store.load(Wanted(refs=refs)).records
+        if isinstance(one, Lead) and not one.conversions
+    ]
+    asked = [wanted(lead, INTO, rules=RULES) for lead in leads]
+    known = store.load(Wanted(matches=[match for one in asked for match in one.matches]))
+    sets = [
+        convert(lead, INTO, rules=RULES, actor=ACTORS[0], at=AT, known=known).changes
+        for lead in leads
+    ]
+    for lead, answer in zip(leads, store.apply_many(sets), strict=True):
+        if not isinstance(answer, Receipt):
+            raise answer
+        tell(lead.id)

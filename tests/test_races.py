@@ -1,0 +1,63 @@
+"""What happens at once, in small: processes that race for a lead, and processes that are killed.
+
+The storms themselves are commands of their own: ``python tests/storms race`` and so on.
+"""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from databases import DATABASES, database
+from storms.crash import crash
+from storms.races import hot, race, twins
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database."""
+    with database(request.param, tmp_path) as where:
+        yield where.render_as_string(hide_password=False)
+
+
+class TestRace:
+    def test_a_lead_that_two_convert_at_once_is_converted_once(self, url: str) -> None:
+        """Each of the two gets the same result, or is refused as too late."""
+        report = race(url, 8, 2)
+        assert () == report.broken
+        assert 8 == report.found["leads converted"]
+        assert 16 == report.found["given a result"] + report.found["refused as too late"]
+
+
+class TestTwins:
+    def test_two_leads_of_one_person_make_one_contact_and_one_company(self, url: str) -> None:
+        """Whoever comes second decides again, and finds what the first has made."""
+        report = twins(url, 3)
+        assert () == report.broken
+        assert [6, 3, 3, 6] == [
+            report.found[name] for name in ("leads converted", "contacts", "companies", "deals")
+        ]
+
+    def test_without_claims_there_are_duplicates(self, url: str) -> None:
+        """So it is the claims that keep them away, and the count sees what they keep away."""
+        report = twins(url, 3, claims=False)
+        assert ("contacts", "companies", "duplicates") == report.broken
+        assert 6 == report.found["duplicates"]
+
+
+class TestHotRecord:
+    def test_all_link_to_one_company_and_none_fails(self, url: str) -> None:
+        """To link needs no revision, so nobody is in another's way."""
+        report = hot(url, 6, 3)
+        assert () == report.broken
+        assert (0, 6, 1) == tuple(
+            report.found[name] for name in ("failed", "leads converted", "companies")
+        )
+
+
+class TestCrash:
+    def test_a_worker_that_is_killed_leaves_nothing_half_done(self, url: str) -> None:
+        """What it was told is there, and the rest is done when the batch runs again."""
+        report = crash(url, 4, 3, random.Random(7))  # noqa: S311 - moments are no secrets
+        assert () == report.broken
+        assert 4 == report.found["killed"]
