@@ -26,7 +26,9 @@ class TestRace:
         report = race(url, 8, 2)
         assert () == report.broken
         assert 8 == report.found["leads converted"]
-        assert 16 == report.found["given a result"] + report.found["refused as too late"]
+        # which of the two happens depends on who was quicker
+        answered = ("given the result that is stored", "refused as too late")
+        assert 16 == sum(report.found[name] for name in answered)
 
 
 class TestTwins:

@@ -53,7 +53,7 @@ def crash(url: str, kills: int, batch: int, chance: random.Random) -> Report:
             found["of these with all converted"] += len(left.converted) == batch
             found["half, double or orphaned before the rerun"] += _wrong(left)
             found["half, double or orphaned after the rerun"] += _wrong(now)
-            found["told as converted, but not"] += len(told - left.converted)
+            found["told as converted, but not"] += len(told - left.converted.keys())
             found["not converted after the rerun"] += batch - len(now.converted)
     promised = {name: 0 for name in _COUNTED if not name.startswith("of these")}
     return Report(found, {**promised, "killed": kills})
@@ -136,11 +136,11 @@ def _at_once(store: SqlStore, ids: Sequence[str], tell: Tell) -> None:
     refs = [Ref("lead", one) for one in ids]
     leads = [
         one
-        for one in store.load(Wanted(refs=refs)).records
+        for one in store.load(Wanted(refs=tuple(refs))).records
         if isinstance(one, Lead) and not one.conversions
     ]
     asked = [wanted(lead, INTO, rules=RULES) for lead in leads]
-    known = store.load(Wanted(matches=[match for one in asked for match in one.matches]))
+    known = store.load(Wanted(matches=tuple(match for one in asked for match in one.matches)))
     sets = [
         convert(lead, INTO, rules=RULES, actor=ACTORS[0], at=AT, known=known).changes
         for lead in leads

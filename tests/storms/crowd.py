@@ -4,14 +4,15 @@ import multiprocessing
 import traceback
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
 from typing import Final
 
 import attrs
-from storms.world import ACTORS, AT, INTO, RULES
+from storms.world import ACTORS, AT, INTO, RULES, story
 
 from leadconvert import ChangeSet, Insert, Known, Receipt, Target, Update, Wanted
 from leadconvert.errors import LeadConvertError
@@ -44,10 +45,10 @@ class Request:
 
 @attrs.frozen
 class Answer:
-    """What somebody got: the targets of the conversion, or the name of what was raised."""
+    """What somebody got: the story of a conversion, or the name of what was raised."""
 
     lead_id: str
-    targets: frozenset[str] = frozenset()
+    story: str | None = None
     error: str | None = None
 
 
@@ -104,14 +105,10 @@ def at_once(
         processes[-1].start()
         writer.close()
         readers.append(reader)
-    while readers:
-        for reader in wait(readers):
-            assert isinstance(reader, Connection)
-            try:
-                answers += reader.recv()
-            except EOFError:
-                readers.remove(reader)
-                reader.close()
+    for reader in readers:
+        # who breaks down has no answers, and they are missed
+        with reader, suppress(EOFError):
+            answers += reader.recv()
     for process in processes:
         process.join()
         process.close()
@@ -147,4 +144,4 @@ def _answer(meeting: _Meeting, asked: Request, place: int) -> Answer:
         traceback.print_exception(error)
         meeting.barrier.abort()
         return Answer(asked.lead_id, error=f"untyped {type(error).__name__}")
-    return Answer(asked.lead_id, frozenset(str(one.ref) for one in result.outcomes))
+    return Answer(asked.lead_id, story(result.conversion))

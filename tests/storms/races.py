@@ -26,25 +26,23 @@ def race(url: str, leads: int, processes: int) -> Report:
     pairs = processes // 2
     answers = at_once(url, [_raced(ids, pairs, place) for place in range(pairs * 2)], 2)
     there = census(url)
-    first: dict[str, set[frozenset[str]]] = {}
-    for one in answers:
-        if one.error is None:
-            first.setdefault(one.lead_id, set()).add(one.targets)
+    given = [one for one in answers if one.error is None]
+    other = [one for one in given if one.story != there.converted.get(one.lead_id)]
     refused = refusals(answers)
     found = {
         "requests": len(answers),
-        "given a result": len(answers) - sum(refused.values()),
+        "given the result that is stored": len(given) - len(other),
+        "given another result": len(other),
         "refused as too late": sum(n for name, n in refused.items() if name in _LATE),
         "refused otherwise": sum(n for name, n in refused.items() if name not in _LATE),
-        "leads nobody was given a result for": leads - len(first),
-        "leads with several results": sum(len(each) > 1 for each in first.values()),
+        "leads nobody was given a result for": leads - len({one.lead_id for one in given}),
         **_counted(there),
     }
     promised = {
         "requests": leads * 2,
+        "given another result": 0,
         "refused otherwise": 0,
         "leads nobody was given a result for": 0,
-        "leads with several results": 0,
         **_promised(leads),
     }
     return Report(found, promised)

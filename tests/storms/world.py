@@ -18,6 +18,7 @@ from leadconvert import (
     Channel,
     Company,
     Contact,
+    Conversion,
     ConversionRules,
     Deal,
     Lead,
@@ -115,7 +116,8 @@ class Census:
     """
 
     leads: int
-    converted: frozenset[str]
+    #: By the ids of the leads that are converted, what `story` tells.
+    converted: Mapping[str, str]
     half: int
     orphans: int
     duplicates: int
@@ -125,6 +127,12 @@ class Census:
     def is_whole(self) -> bool:
         """Whether each lead is as it was, or converted."""
         return not (self.half or self.orphans or self.duplicates)
+
+
+def story(conversion: Conversion) -> str:
+    """Return who converted, when, and into what: no two conversions have the same."""
+    targets = ", ".join(sorted(map(str, conversion.targets)))
+    return f"{conversion.actor_id} at {conversion.at.isoformat()} into {targets}"
 
 
 def census(url: str, seeded: Iterable[str] = ()) -> Census:
@@ -168,7 +176,7 @@ class _Count:
             for id_ in connection.scalars(shape.table.select().with_only_columns(shape.table.c.id))
         ]
         store = SqlStore(connection, rules=RULES)
-        known = store.load(Wanted(refs=refs))
+        known = store.load(Wanted(refs=tuple(refs)))
         kinds = ((RULES.kind_of(record), record) for record in known.records)
         events = tables.outbox.c
         named = connection.execute(tables.outbox.select().where(events.name == "lead.converted"))
@@ -195,7 +203,7 @@ class _Count:
         names = Counter(_name(ref, record) for ref, record in self.records.items())
         return Census(
             leads=len(leads),
-            converted=frozenset(lead.id for lead in converted),
+            converted={lead.id: story(lead.conversions[0]) for lead in converted},
             half=half,
             orphans=len(own - made) + len(self.books - there),
             duplicates=sum(names.values()) - len(names),

@@ -7,7 +7,9 @@ import attrs
 
 from leadconvert import ChangeSet, ConversionRules, Known, Lead, Receipt, Record, Ref, Wanted
 from leadconvert.errors import (
+    AccessDeniedError,
     ConflictError,
+    ConversionError,
     IdempotencyError,
     RecordNotFoundError,
     StoreError,
@@ -140,6 +142,7 @@ class Driver:
             if known.receipt is not None:
                 if known.receipt.fingerprint != decided.fingerprint:
                     raise IdempotencyError(str(self.key))
+                _still_allowed(decided)
                 return (yield from self._again(read, known.receipt))
             result = decided.result()
             try:
@@ -177,6 +180,19 @@ class Driver:
         made = record.conversions if isinstance(record, Lead) else ()
         refs = _of_kinds((one for each in made for one in each.targets), self.rules)
         return read((yield from _loaded(Wanted(refs=(ref, *refs)))), ref, receipt)
+
+
+def _still_allowed(decided: Plan[D]) -> None:
+    """Refuse to tell of a request made before whoever may not make it now.
+
+    That it cannot be made again, since it was made, is no reason.
+    """
+    try:
+        decided.result()
+    except AccessDeniedError:
+        raise
+    except ConversionError:
+        return
 
 
 def _loaded(wanted: Wanted) -> Generator[Load | Apply, Known | Receipt, Known]:
