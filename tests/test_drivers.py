@@ -287,6 +287,13 @@ class TestConvert:
         assert ((LEAD_REF,), (("contact", EMAIL),)) == (second.refs, second.matches)
         assert (("task", "lead_id", LEAD_REF),) == second.related
 
+    def test_only_keys_are_wanted(self, drivers: Drivers) -> None:
+        """Whoever matches is looked up though nothing else is to be loaded."""
+        rules = attrs.evolve(RULES, children=[])
+        store = holding(NEW, ADA, rules=rules)
+        result = drivers.convert(store, "L-7", ["contact"], **asked(rules))
+        assert ("C-3", 2) == (result.contact.id, len(store.loads))
+
     def test_nothing_more_is_wanted(self, drivers: Drivers) -> None:
         """What needs nothing but the lead loads once."""
         rules = attrs.evolve(RULES, children=[])

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 from databases import DATABASES, database
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 from storms.crash import crash
 from storms.races import hot, race, twins
+from storms.world import ACTORS, AT, INTO, RULES, census, filled, person
+
+from leadconvert.stores import SqlStore, convert_stored
 
 
 @pytest.fixture(params=DATABASES)
@@ -18,6 +23,39 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database."""
     with database(request.param, tmp_path) as where:
         yield where.render_as_string(hide_password=False)
+
+
+class TestCount:
+    """What the storms count by sees what went wrong."""
+
+    @pytest.mark.parametrize(
+        ("damage", "half", "orphans", "duplicates"),
+        [
+            ("SELECT 1", 0, 0, 0),
+            ("DELETE FROM lc_traces", 1, 0, 0),
+            ("DELETE FROM lc_outbox", 1, 0, 0),
+            ("DELETE FROM lc_receipts WHERE key LIKE 'L-1/%'", 1, 0, 0),
+            ("UPDATE lc_lead SET stage = 'PROCESSED'", 1, 0, 0),
+            ("DELETE FROM lc_links WHERE kind = 'deal' AND field = 'converted_from'", 1, 0, 0),
+            ("DELETE FROM lc_deal", 1, 1, 0),
+            ("UPDATE lc_lead SET conversions = NULL", 3, 3, 0),
+            ("INSERT INTO lc_claims VALUES ('0', 'contact', 'C-3')", 0, 1, 0),
+            ("INSERT INTO lc_deal (id, revision, title) VALUES ('D', '1', 'Order L-1')", 0, 1, 1),
+        ],
+    )
+    def test_damage_is_counted(
+        self, tmp_path: Path, damage: str, half: int, orphans: int, duplicates: int
+    ) -> None:
+        """Rows that are missing, too many, or do not fit the others."""
+        url = f"sqlite:///{tmp_path}/crm.db"
+        filled(url, [person("L-1", 1)])
+        with SqlStore.from_url(url, rules=RULES) as store:
+            convert_stored(store, "L-1", INTO, rules=RULES, actor=ACTORS[0], at=AT)
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text(damage))
+        there = census(url)
+        assert (half, orphans, duplicates) == (there.half, there.orphans, there.duplicates)
 
 
 class TestRace:

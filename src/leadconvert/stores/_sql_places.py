@@ -103,9 +103,11 @@ class Place:
             case Form.TEXT | Form.REFERENCE:
                 return str.__str__(cast("str", value))
             case Form.INTEGER:
-                if value not in _WHOLE:
+                # a range would look for what is no plain int one by one
+                number = int(cast("int", value))
+                if number not in _WHOLE:
                     raise Unholdable("a number is too large")
-                return int(cast("int", value))
+                return number
             case _:
                 return value
 
