@@ -141,6 +141,9 @@ class TestBind:
         assert FrozenMap({"a": STORED}) == bind({"a": MADE}, stored)
         bound = Conversion(id="L-7.1", at=AT, actor_id="u-7", targets=[STORED, OTHER], rules="9f2c")
         assert (bound,) == bind((made,), stored)
+        step = TraceStep(ref=MADE, action="created")
+        trace = Trace(id="L-7.1", steps=[step])
+        assert Trace(id="L-7.1", steps=[attrs.evolve(step, ref=STORED)]) == bind(trace, stored)
         assert 5 == bind(5, stored)
         assert bind(None, stored) is None
 

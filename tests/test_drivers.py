@@ -766,6 +766,13 @@ class TestOnce:
         later = asked(key="k-1", actor=Actor("u-9"), at=AT.replace(year=2028), reason="again")
         assert first.lead == drivers.convert(store, "L-7", ["deal"], **later).lead
 
+    def test_by_whoever_may_not(self, drivers: Drivers) -> None:
+        """Whoever may not make the request now is not told what came of it."""
+        store = holding(NEW)
+        drivers.convert(store, "L-7", ["deal"], **asked(key="k-1"))
+        with pytest.raises(AccessDeniedError):
+            drivers.convert(store, "L-7", ["deal"], **asked(key="k-1", authorizer=Policy()))
+
     def test_as_it_stands_now(self, drivers: Drivers) -> None:
         """What was changed since is as it is now, and what was removed is left out."""
         store = holding(NEW)
@@ -1078,6 +1085,19 @@ class TestReverse:
         undone = drivers.reverse(store, "L-7", **asked(partial=True))
         assert "NEW" == undone.lead.stage
         assert "L-7.1.deal.1" in store.refs("deal")
+
+    def test_whom_only_the_traces_know(self, drivers: Drivers) -> None:
+        """A child that has gone elsewhere since is looked up once the traces have named it."""
+        rules = attrs.evolve(RULES, children=[ChildRule(TASK, {"deal": "move"})])
+        task = GenericRecord(kind="task", id="T-1", custom={"subject": "x", "lead_id": "L-7"})
+        store = holding(NEW, task, Deal(id="D-5", title="Other"), rules=rules)
+        drivers.convert(store, "L-7", ["deal"], **asked(rules))
+        store.update(Ref("task", "T-1"), deal_id=Ref("deal", "D-5"))
+        with pytest.raises(NotReversibleError) as refused:
+            drivers.reverse(store, "L-7", **asked(rules))
+        assert [("changed_since", "T-1")] == [
+            (one.code, one.params["id"]) for one in refused.value.problems
+        ]
 
     def test_changed_meanwhile(self, drivers: Drivers) -> None:
         """What is changed while it is decided is seen when it is decided again."""

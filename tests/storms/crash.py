@@ -1,6 +1,8 @@
 """Workers that are killed at random moments of a batch; afterwards the batch is run again."""
 
+import os
 import random
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -8,6 +10,8 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Final
 
+import attrs
+from sqlalchemy import event
 from storms.crowd import context
 from storms.world import ACTORS, AT, INTO, RULES, Census, Report, census, emptied, person
 
@@ -26,8 +30,9 @@ Work = Callable[[SqlStore, Sequence[str], Tell], None]
 def crash(url: str, kills: int, batch: int, chance: random.Random) -> Report:
     """Kill a worker *kills* times amid a batch of leads; look, run the batch again, look again.
 
-    Every other batch is converted lead by lead, the others by one `apply_many`. A worker says which
-    leads it was told are converted: these must be.
+    Every other batch is converted lead by lead, the others by one `apply_many`. Half of the workers
+    are killed from outside, whatever they do just then, half at a random statement or commit. A
+    worker says which leads it was told are converted: these must be.
     """
     ids = [f"L-{n}" for n in range(batch)]
     leads = [person(one, n) for n, one in enumerate(ids)]
@@ -39,21 +44,24 @@ def crash(url: str, kills: int, batch: int, chance: random.Random) -> Report:
         spans = [_span(url, ids, work, fresh) for work in works]
         while found["killed"] < kills:
             fresh()
-            turn = found["killed"] % len(works)
-            told, killed, _ = _worker(url, ids, works[turn], chance.uniform(0, spans[turn]))
-            if not killed:
+            work, (seconds, statements) = works[found["killed"] % 2], spans[found["killed"] % 2]
+            if found["killed"] // 2 % 2:
+                ended = _worker(url, ids, work, seconds=chance.uniform(0, seconds))
+            else:
+                ended = _worker(url, ids, work, statement=chance.randint(1, statements))
+            if not ended.killed:
                 # it was through already: sooner next time
-                spans[turn] *= 0.9
+                spans[found["killed"] % 2] = seconds * 0.9, statements
                 continue
             left = census(url)
-            works[turn](store, ids, _nobody)
+            work(store, ids, _nobody)
             now = census(url)
             found["killed"] += 1
             found["of these with nothing converted yet"] += not left.converted
             found["of these with all converted"] += len(left.converted) == batch
             found["half, double or orphaned before the rerun"] += _wrong(left)
             found["half, double or orphaned after the rerun"] += _wrong(now)
-            found["told as converted, but not"] += len(told - left.converted.keys())
+            found["told as converted, but not"] += len(ended.told - left.converted.keys())
             found["not converted after the rerun"] += batch - len(now.converted)
     promised = {name: 0 for name in _COUNTED if not name.startswith("of these")}
     return Report(found, {**promised, "killed": kills})
@@ -83,44 +91,77 @@ def _fresh(url: str, store: SqlStore, leads: Sequence[Lead]) -> None:
     store.apply(seed(leads, rules=RULES))
 
 
-def _span(url: str, ids: Sequence[str], work: Work, fresh: Callable[[], None]) -> float:
-    """Return how many seconds a worker takes when it is left alone."""
+@attrs.frozen
+class _Ended:
+    """A worker that is no more: what it told, and in how many seconds and statements."""
+
+    told: frozenset[str]
+    killed: bool
+    seconds: float
+    statements: int
+
+
+def _span(url: str, ids: Sequence[str], work: Work, fresh: Callable[[], None]) -> tuple[float, int]:
+    """Return how many seconds and statements it takes a worker that is left alone."""
     fresh()
-    return _worker(url, ids, work, None)[2]
+    ended = _worker(url, ids, work)
+    return ended.seconds, ended.statements
 
 
 def _worker(
-    url: str, ids: Sequence[str], work: Work, moment: float | None
-) -> tuple[frozenset[str], bool, float]:
-    """Let a process work, and kill it at a *moment*.
-
-    Return what it told, whether it was killed, and how many seconds it worked.
-    """
+    url: str,
+    ids: Sequence[str],
+    work: Work,
+    *,
+    seconds: float | None = None,
+    statement: int | None = None,
+) -> _Ended:
+    """Let a process work, and kill it after so many *seconds*, or before that *statement*."""
     started = context()
     reader, writer = started.Pipe(duplex=False)
-    process = started.Process(target=_run, args=(url, list(ids), work, writer))
+    process = started.Process(target=_run, args=(url, list(ids), work, statement, writer))
     process.start()
     writer.close()
     reader.recv()  # it begins now
     begun = time.monotonic()
-    process.join(moment)
-    seconds = time.monotonic() - begun
+    process.join(seconds)
+    taken = time.monotonic() - begun
     process.kill()
     process.join()
     killed = process.exitcode != 0
     process.close()
-    told: set[str] = set()
+    said: list[str | int] = []
     with reader, suppress(EOFError):
         while True:
-            told.add(reader.recv())
-    return frozenset(told), killed, seconds
+            said.append(reader.recv())
+    told = frozenset(one for one in said if isinstance(one, str))
+    return _Ended(told, killed, taken, sum(one for one in said if isinstance(one, int)))
 
 
-def _run(url: str, ids: Sequence[str], work: Work, answers: Connection) -> None:
+@attrs.define
+class _Fuse:
+    """Counts statements and commits, and kills its own process before the *last*."""
+
+    last: int | None
+    passed: int = 0
+
+    def burn(self, *_: object) -> None:
+        self.passed += 1
+        if self.passed == self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _run(
+    url: str, ids: Sequence[str], work: Work, statement: int | None, answers: Connection
+) -> None:
     with SqlStore.from_url(url, rules=RULES) as store:
         store.load(Wanted())
+        fuse = _Fuse(statement)
+        event.listen(store.where, "before_cursor_execute", fuse.burn)
+        event.listen(store.where, "commit", fuse.burn)
         answers.send(None)
         work(store, ids, answers.send)
+        answers.send(fuse.passed)
 
 
 def _one_by_one(store: SqlStore, ids: Sequence[str], tell: Tell) -> None:
