@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 from sqlalchemy import event
 from storms.crowd import context
-from storms.world import ACTORS, AT, INTO, RULES, Census, Report, census, emptied, person
+from storms.world import ACTORS, AT, INTO, RULES, Report, census, emptied, person
 
 from leadconvert import Lead, Receipt, Ref, Wanted, convert, seed, wanted
 from leadconvert.errors import AlreadyConvertedError
@@ -59,8 +59,8 @@ def crash(url: str, kills: int, batch: int, chance: random.Random) -> Report:
             found["killed"] += 1
             found["of these with nothing converted yet"] += not left.converted
             found["of these with all converted"] += len(left.converted) == batch
-            found["half, double or orphaned before the rerun"] += _wrong(left)
-            found["half, double or orphaned after the rerun"] += _wrong(now)
+            found["half, double or orphaned before the rerun"] += left.wrong
+            found["half, double or orphaned after the rerun"] += now.wrong
             found["told as converted, but not"] += len(ended.told - left.converted.keys())
             found["not converted after the rerun"] += batch - len(now.converted)
     promised = {name: 0 for name in _COUNTED if not name.startswith("of these")}
@@ -76,10 +76,6 @@ _COUNTED: Final = (
     "told as converted, but not",
     "not converted after the rerun",
 )
-
-
-def _wrong(there: Census) -> int:
-    return there.half + there.duplicates + there.orphans
 
 
 def _nobody(_: str) -> None:

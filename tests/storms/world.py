@@ -108,25 +108,24 @@ def filled(url: str, records: Iterable[Record]) -> None:
 
 @attrs.frozen(kw_only=True)
 class Census:
-    """How many leads there are, and what became of them.
+    """What became of the leads, and how many records there are of each kind.
 
     A conversion is *half* if the lead, its targets, the way back, the event, or what is kept for
     taking it back does not fit the rest. An *orphan* is a record no conversion knows of, or
     book-keeping about a record that is not there. *duplicates* are records too many of one name.
     """
 
-    leads: int
     #: By the ids of the leads that are converted, what `story` tells.
     converted: Mapping[str, str]
     half: int
     orphans: int
     duplicates: int
-    kinds: Counter[str] = attrs.field(eq=False)
+    kinds: Counter[str]
 
     @property
-    def is_whole(self) -> bool:
-        """Whether each lead is as it was, or converted."""
-        return not (self.half or self.orphans or self.duplicates)
+    def wrong(self) -> int:
+        """How much there is that must not be."""
+        return self.half + self.orphans + self.duplicates
 
 
 def story(conversion: Conversion) -> str:
@@ -202,7 +201,6 @@ class _Count:
         half += abs(self.receipts - 1 - len(converted))
         names = Counter(_name(ref, record) for ref, record in self.records.items())
         return Census(
-            leads=len(leads),
             converted={lead.id: story(lead.conversions[0]) for lead in converted},
             half=half,
             orphans=len(own - made) + len(self.books - there),

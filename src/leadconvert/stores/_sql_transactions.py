@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from leadconvert.errors import StoreError
@@ -59,8 +60,26 @@ def writing(where: Where) -> Iterator[Connection]:
         if own:
             yield connection
         else:
-            with connection.begin_nested():
+            with _savepoint(connection):
                 yield connection
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
+    """Undo just what is done inside, if that fails."""
+    whole, point = connection.get_transaction(), connection.begin_nested()
+    try:
+        with translated():
+            yield
+    except StoreError:
+        try:
+            point.rollback()
+        except SQLAlchemyError:
+            # the database has undone more than that: nothing may be added to what is left
+            if whole is not None:
+                whole.rollback()
+        raise
+    point.commit()
 
 
 @contextmanager

@@ -1,0 +1,461 @@
+"""`SqlStore` when the database does not play along: errors of ours, and nothing half-written."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+
+import attrs
+import pytest
+from databases import DATABASES, Inside, database, empty_schema
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, text
+
+from leadconvert import (
+    Attach,
+    Change,
+    ChangeSet,
+    Channel,
+    Claim,
+    Deal,
+    Event,
+    Insert,
+    MatchKey,
+    Ref,
+    Trace,
+    Update,
+    Wanted,
+    presets,
+    seed,
+)
+from leadconvert.errors import (
+    ConflictError,
+    SchemaVersionError,
+    StoreError,
+    UnavailableError,
+    UnfitValueError,
+)
+from leadconvert.stores import SqlStore
+from leadconvert.stores._sql_errors import translated
+
+
+RULES = presets.bitrix24()
+DEAL = Ref("deal", "D-5")
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
+    """The URL of an empty database, once of each sort."""
+    with database(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def postgresql() -> Iterator[URL]:
+    """The URL of an empty database of PostgreSQL."""
+    with empty_schema() as found:
+        yield found
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[URL]:
+    """The URL of an empty database of SQLite."""
+    with database("sqlite", tmp_path) as found:
+        yield found
+
+
+def filled(url: URL) -> SqlStore:
+    """A store with a deal."""
+    store = SqlStore.from_url(url, rules=RULES)
+    store.apply(seed([Deal(id="D-5", title="Engine")], rules=RULES, key="seed"))
+    return store
+
+
+def engine_of(store: SqlStore) -> Engine:
+    """The engine of a store."""
+    assert isinstance(store.where, Engine)
+    return store.where
+
+
+def change_set(*changes: Change) -> ChangeSet:
+    """A change set under a key of its own."""
+    return ChangeSet(key=token_hex(8), fingerprint="f", changes=changes)
+
+
+def new_deal(id_: str = "D-6", title: str = "Engine") -> Insert:
+    """A deal to make."""
+    return Insert(Ref("deal", id_, provisional=True), {"title": title})
+
+
+class Refusal(Exception):  # noqa: N818 - none of ours
+    """What a driver raises."""
+
+    def __init__(self, sqlstate: str | None = None, code: int | None = None) -> None:
+        self.sqlstate = sqlstate
+        self.sqlite_errorcode = code
+
+
+class TestTelling:
+    @pytest.mark.parametrize(
+        ("state", "expected"),
+        [
+            ("08006", UnavailableError("the connection was lost")),
+            ("22003", UnfitValueError("a value that the database cannot hold")),
+            ("23505", ConflictError("somebody else was quicker")),
+            ("25006", StoreError("the database is read-only")),
+            ("25P02", StoreError("the transaction has failed: roll it back")),
+            ("40001", ConflictError("somebody else was quicker")),
+            ("40003", UnavailableError("the connection was lost")),
+            ("42501", StoreError("the database does not permit it")),
+            ("42P01", SchemaVersionError("the tables are not as they were made")),
+            ("53100", StoreError("the database is full")),
+            ("53200", UnavailableError("the database has no resources left")),
+            ("54000", UnfitValueError("a value that the database cannot hold")),
+            ("55P03", ConflictError("somebody else was quicker")),
+            ("57014", UnavailableError("the database broke it off")),
+            ("XX000", StoreError("the database refused it")),
+        ],
+    )
+    def test_postgresql(self, state: str, expected: StoreError) -> None:
+        """Each class of SQLSTATE has an error of ours."""
+        with pytest.raises(StoreError) as told, translated():
+            raise exc.DBAPIError("SELECT", {}, Refusal(state))
+        assert expected == told.value
+
+    @pytest.mark.parametrize(
+        ("code", "expected"),
+        [
+            (1, SchemaVersionError("the tables are not as they were made")),
+            (5, UnavailableError("somebody else is writing to the database")),
+            (262, UnavailableError("somebody else is using the table")),
+            (517, ConflictError("somebody else was quicker")),
+            (1032, StoreError("the database is read-only")),
+            (778, UnavailableError("the disk does not answer")),
+            (13, StoreError("the database is full")),
+            (14, UnavailableError("the database cannot be opened")),
+            (18, UnfitValueError("a value that the database cannot hold")),
+            (1555, ConflictError("somebody else was quicker")),
+            (26, StoreError("the database refused it")),
+        ],
+    )
+    def test_sqlite(self, code: int, expected: StoreError) -> None:
+        """Each result code has an error of ours."""
+        with pytest.raises(StoreError) as told, translated():
+            raise exc.DBAPIError("SELECT", {}, Refusal(code=code))
+        assert expected == told.value
+
+    @pytest.mark.parametrize(
+        ("error", "expected"),
+        [
+            (exc.OperationalError("", {}, Refusal()), UnavailableError("the connection was lost")),
+            (
+                exc.DataError("", {}, Refusal()),
+                UnfitValueError("a value that the database cannot hold"),
+            ),
+            (exc.NotSupportedError("", {}, Refusal()), StoreError("the database refused it")),
+            (exc.TimeoutError(), UnavailableError("no connection is free")),
+            (exc.ResourceClosedError(), StoreError("the connection is closed")),
+            (
+                exc.PendingRollbackError(),
+                StoreError("the transaction has failed: roll it back"),
+            ),
+            (
+                exc.InvalidRequestError(),
+                StoreError("the connection cannot be used as it is"),
+            ),
+            (exc.CompileError(), StoreError("the database refused it")),
+        ],
+        ids=lambda told: type(told).__name__,
+    )
+    def test_drivers(self, error: exc.SQLAlchemyError, expected: StoreError) -> None:
+        """What a driver refuses, or SQLAlchemy itself, has an error of ours."""
+        with pytest.raises(StoreError) as told, translated():
+            raise error
+        assert expected == told.value
+
+
+class TestClosed:
+    def test_a_closed_store(self, url: URL) -> None:
+        """A store that was closed does nothing more."""
+        store = filled(url)
+        store.close()
+        for call in (
+            store.create,
+            lambda: store.load(Wanted()),
+            lambda: store.apply(change_set()),
+            lambda: store.apply_many([]),
+        ):
+            with pytest.raises(StoreError) as refused:
+                call()
+            assert "the store is closed" == str(refused.value)
+
+    def test_a_closed_connection(self, url: URL) -> None:
+        """Nor does one on a connection that was closed, or whose transaction failed."""
+        with filled(url) as store:
+            with engine_of(store).connect() as connection:
+                mine = store.within(connection)
+            for call in (lambda: mine.load(Wanted()), lambda: mine.apply(change_set())):
+                with pytest.raises(StoreError) as refused:
+                    call()
+                assert "the connection is closed" == str(refused.value)
+
+    def test_what_was_passed_in_stays_open(self, url: URL) -> None:
+        """Who closes a store does not close the engine that somebody else made."""
+        with filled(url) as store:
+            with SqlStore(engine_of(store), rules=RULES) as other:
+                other.load(Wanted())
+            assert 1 == len(store.load(Wanted(refs=(DEAL,))).records)
+
+    def test_a_failed_transaction(self, postgresql: URL) -> None:
+        """In a transaction that has failed nothing can be done until it is rolled back."""
+        with filled(postgresql) as store, engine_of(store).connect() as connection:
+            with pytest.raises(exc.ProgrammingError):
+                connection.execute(text("SELECT nothing"))
+            with pytest.raises(StoreError) as refused:
+                store.within(connection).apply(change_set(new_deal()))
+            assert "the transaction has failed: roll it back" == str(refused.value)
+            connection.rollback()
+
+
+class TestReadOnly:
+    def test_a_database_that_can_only_be_read(self, url: URL) -> None:
+        """It is read, and nothing is written."""
+        filled(url).close()
+        if url.get_backend_name() == "sqlite":
+            only = URL.create("sqlite", database=f"file:{url.database}").update_query_dict(
+                {"mode": "ro", "uri": "true"}
+            )
+        else:
+            options = f"{url.query['options']} -cdefault_transaction_read_only=on"
+            only = url.update_query_dict({"options": options})
+        with SqlStore.from_url(only, rules=RULES) as store:
+            assert 1 == len(store.load(Wanted(refs=(DEAL,))).records)
+            with pytest.raises(StoreError) as refused:
+                store.apply(change_set(new_deal()))
+            assert StoreError("the database is read-only") == refused.value
+            told = [StoreError("the database is read-only")] * 2
+            assert told == list(store.apply_many([change_set(new_deal()), change_set()]))
+        assert [DEAL] == Inside(url, RULES).refs()
+
+
+class TestFull:
+    @pytest.mark.parametrize("own", [True, False])
+    def test_a_full_database(self, sqlite: URL, own: bool) -> None:
+        """What does not go in is not there in part."""
+        with filled(sqlite) as store:
+            engine = engine_of(store)
+
+            @event.listens_for(engine, "checkout")
+            def no_more(connection: sqlite3.Connection, *_: object) -> None:
+                [pages] = connection.execute("PRAGMA page_count").fetchone()
+                connection.execute(f"PRAGMA max_page_count = {pages}")
+
+            large = change_set(new_deal(), new_deal("D-7", "x" * 10**6))
+            with engine.connect() as connection:
+                if not own:
+                    connection.begin()
+                    store.within(connection).apply(change_set(new_deal("D-8")))
+                with pytest.raises(StoreError) as refused:
+                    store.within(connection).apply(large)
+                # SQLite has undone all of it: what comes later must not be kept without it
+                assert own is (connection.get_transaction() is None)
+                with nullcontext() if own else pytest.raises(exc.InvalidRequestError):
+                    connection.commit()
+            assert StoreError("the database is full") == refused.value
+        assert [DEAL] == Inside(sqlite, RULES).refs()
+
+
+class TestUnreachable:
+    def test_what_is_no_database(self, tmp_path: Path) -> None:
+        """A file that is something else is left alone."""
+        (tmp_path / "crm.db").write_text("Dear diary, " * 100)
+        with (
+            SqlStore.from_url(f"sqlite:///{tmp_path}/crm.db", rules=RULES) as store,
+            pytest.raises(StoreError, match="the database refused it"),
+        ):
+            store.load(Wanted())
+        assert "Dear diary, " * 100 == (tmp_path / "crm.db").read_text()
+
+    def test_where_nothing_is(self, tmp_path: Path) -> None:
+        """A folder or a server that is not there is one that does not answer."""
+        for where in (
+            f"sqlite:///{tmp_path}/nothing/crm.db",
+            f"postgresql:///crm?host={tmp_path}",
+        ):
+            with SqlStore.from_url(where, rules=RULES) as store, pytest.raises(UnavailableError):
+                store.load(Wanted())
+
+    def test_no_connection_is_free(self, sqlite: URL) -> None:
+        """Who waits too long for a connection may try again."""
+        filled(sqlite).close()
+        engine = create_engine(sqlite, pool_size=1, max_overflow=0, pool_timeout=0)
+        with engine.connect(), pytest.raises(UnavailableError, match="no connection is free"):
+            SqlStore(engine, rules=RULES).load(Wanted())
+        engine.dispose()
+
+    def test_somebody_writes_for_too_long(self, sqlite: URL) -> None:
+        """Who waits too long for another to write may try again."""
+        filled(sqlite).close()
+        engine = create_engine(sqlite, connect_args={"timeout": 0})
+        store = SqlStore(engine, rules=RULES)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with pytest.raises(UnavailableError, match="somebody else is writing"):
+                store.apply(change_set(new_deal()))
+            connection.rollback()
+        store.apply(change_set(new_deal()))
+        engine.dispose()
+
+    @pytest.mark.parametrize(
+        ("option", "expected"),
+        [
+            ("lock_timeout", ConflictError("somebody else was quicker", [])),
+            ("statement_timeout", UnavailableError("the database broke it off")),
+        ],
+    )
+    def test_somebody_locks_for_too_long(
+        self, postgresql: URL, option: str, expected: StoreError
+    ) -> None:
+        """Limits that the server sets are kept, and told."""
+        filled(postgresql).close()
+        options = f"{postgresql.query['options']} -c{option}=500"
+        hasty = postgresql.update_query_dict({"options": options})
+        with SqlStore.from_url(hasty, rules=RULES) as store:
+            [deal] = store.load(Wanted(refs=(DEAL,))).records
+            with Inside(postgresql, RULES).engine.begin() as connection:
+                connection.execute(text("SELECT id FROM lc_deal FOR UPDATE"))
+                with pytest.raises(StoreError) as refused:
+                    store.apply(change_set(Update(DEAL, deal.revision, {"title": "New"})))
+        assert expected == refused.value
+
+    def test_an_old_state_of_postgresql(self, postgresql: URL) -> None:
+        """Who works on an old state is told once somebody has changed it."""
+        with filled(postgresql) as store, engine_of(store).connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                mine = store.within(connection)
+                [deal] = mine.load(Wanted(refs=(DEAL,))).records
+                update = Update(DEAL, deal.revision, {"title": "New"})
+                store.apply(change_set(update))
+                with pytest.raises(ConflictError, match="somebody else was quicker"):
+                    mine.apply(change_set(update))
+
+
+#: A change set of all that there is to write.
+WHOLE = ChangeSet(
+    key="whole",
+    fingerprint="f",
+    changes=[
+        Insert(
+            Ref("contact", "C-1", provisional=True),
+            {"last_name": "L", "emails": (Channel("ada@example.com"),), "converted_from": ("L-1",)},
+            [Claim(MatchKey("email", "ada@example.com"))],
+        ),
+        Attach(DEAL, "contact_ids", [Ref("contact", "C-1", provisional=True)]),
+    ],
+    events=[Event(name="deal.made", ref=DEAL, at=datetime(2027, 1, 31, tzinfo=UTC))],
+    traces=[Trace(id="L-7.1")],
+)
+
+
+def kill(connection: Connection, inside: Inside) -> None:
+    """End a connection as a server that goes away does."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with inside.engine.connect() as other:
+        other.execute(
+            text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": driver.info.backend_pid}
+        )
+
+
+@contextmanager
+def killed_before(engine: Engine, number: int, inside: Inside) -> Iterator[None]:
+    """End the connection before the statement with a *number*, if there are so many."""
+    left = [number]
+
+    def count(connection: Connection, *_: object) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            kill(connection, inside)
+
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+
+
+class TestLost:
+    def test_at_every_statement(self, postgresql: URL) -> None:
+        """Whenever the server goes away, all is there or nothing, and to ask again is safe."""
+        inside, number, done = Inside(postgresql, RULES), 0, False
+        with filled(postgresql) as store:
+            while not done:
+                number += 1
+                whole = attrs.evolve(WHOLE, key=f"whole {number}")
+                try:
+                    with killed_before(engine_of(store), number, inside):
+                        store.apply(whole)
+                    done = True
+                except UnavailableError:
+                    assert [DEAL] == inside.refs()
+                    assert 1 == inside.count("lc_receipts")
+            assert 10 <= number
+            assert {DEAL, Ref("contact", "C-1")} == set(inside.refs())
+            assert store.apply(whole).replayed
+
+    def test_before_the_commit(self, postgresql: URL) -> None:
+        """A connection that is lost before the commit leaves nothing behind."""
+        inside = Inside(postgresql, RULES)
+        with filled(postgresql) as store:
+            with pytest.raises(UnavailableError, match="the connection was lost"):
+                self.apply(store, lambda connection: kill(connection, inside))
+            assert [DEAL] == inside.refs()
+            assert not store.apply(WHOLE).replayed
+
+    def test_after_the_commit(self, postgresql: URL) -> None:
+        """Where only the answer is lost nobody knows; to apply the same again tells."""
+        inside = Inside(postgresql, RULES)
+
+        def lose(connection: Connection) -> None:
+            driver = connection.connection.dbapi_connection
+            assert driver is not None
+            driver.commit()
+            driver.close()
+
+        with filled(postgresql) as store:
+            with pytest.raises(UnavailableError, match="the connection was lost"):
+                self.apply(store, lose)
+            assert {DEAL, Ref("contact", "C-1")} == set(inside.refs())
+            assert store.apply(WHOLE).replayed
+
+    def test_many_at_once(self, postgresql: URL) -> None:
+        """Of many change sets nobody knows either."""
+        inside = Inside(postgresql, RULES)
+        with filled(postgresql) as store:
+            with (
+                pytest.raises(UnavailableError),
+                killed_before(engine_of(store), 2, inside),
+            ):
+                store.apply_many([change_set(new_deal()), change_set(new_deal("D-7"))])
+            assert [DEAL] == inside.refs()
+
+    def apply(self, store: SqlStore, lose: Callable[[Connection], None]) -> None:
+        """Apply a change set whose commit is lost."""
+        event.listen(engine_of(store), "commit", lose)
+        try:
+            store.apply(WHOLE)
+        finally:
+            event.remove(engine_of(store), "commit", lose)
+
+
+class TestPrivacy:
+    def test_no_value_is_told(self, postgresql: URL) -> None:
+        """What the database says of a refusal does not hold what was to be written."""
+        with filled(postgresql) as store:
+            with Inside(postgresql, RULES).engine.begin() as connection:
+                connection.execute(text("ALTER TABLE lc_deal ADD CHECK (title <> 'secret')"))
+            with pytest.raises(ConflictError) as refused:
+                store.apply(change_set(new_deal(title="secret")))
+        assert "secret" not in str(refused.value)
