@@ -67,17 +67,16 @@ def writing(where: Where) -> Iterator[Connection]:
 @contextmanager
 def _savepoint(connection: Connection) -> Iterator[None]:
     """Undo just what is done inside, if that fails."""
-    whole, point = connection.get_transaction(), connection.begin_nested()
+    point = connection.begin_nested()
     try:
         with translated():
             yield
-    except StoreError:
+    except BaseException:
         try:
             point.rollback()
         except SQLAlchemyError:
-            # the database has undone more than that: nothing may be added to what is left
-            if whole is not None:
-                whole.rollback()
+            # the database has undone the whole: nothing more may be written as part of it
+            connection.invalidate()
         raise
     point.commit()
 
