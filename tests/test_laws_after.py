@@ -647,7 +647,7 @@ class TestLaw7Once:
         assert ("k-1", derived.fingerprint) == (named.key, named.fingerprint)
 
     @laws
-    @given(st.lists(st.sampled_from([*DEEDS, "stage", "reverse"]), max_size=8))
+    @given(st.lists(st.sampled_from([*DEEDS, "move", "stage", "reverse"]), max_size=10))
     def test_law_7_keys_differ(self, names: list[str]) -> None:
         """Whatever is asked after anything that happened to the lead has a key of its own."""
         store = small_world()
