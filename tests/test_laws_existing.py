@@ -668,17 +668,20 @@ class World(RuleBasedStateMachine):
     def decide(self, lead: Lead, into: Iterable[Target]) -> Plan:
         """Plan with just what `wanted` lists; a host that loads everything learns the same."""
         rules, targets = self.store.rules, tuple(into)
-        asked = wanted(lead, targets, rules=rules)
-        matches = {
-            ref: record
-            for ref, record in self.store.records.items()
-            for kind in rules.kinds
-            if ref.kind == kind.id
-            and {(kind.id, key) for key in rules.matching.keys(kind, record)} & {*asked.matches}
-        }
-        loaded = matches | {
-            ref: self.store.records[ref] for ref in asked.refs if ref in self.store.records
-        }
+        loaded: dict[Ref, Record] = {}
+        for _ in range(3):  # what was found may refer to more
+            known = Known(records=loaded.values())
+            asked = wanted(lead, targets, rules=rules, known=known)
+            matches = {
+                ref: record
+                for ref, record in self.store.records.items()
+                for kind in rules.kinds
+                if ref.kind == kind.id
+                and {(kind.id, key) for key in rules.matching.keys(kind, record)} & {*asked.matches}
+            }
+            loaded = matches | {
+                ref: self.store.records[ref] for ref in asked.refs if ref in self.store.records
+            }
         some, everything = (
             plan(lead, targets, rules=rules, actor=ADA, at=AT, known=Known(records=there.values()))
             for there in (loaded, self.store.records)

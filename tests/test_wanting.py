@@ -450,3 +450,19 @@ class TestRights:
         assert first.access == wanted(NEW, ALL, rules=RULES, known=known).access
         named = wanted(NEW, [Link("contact", "C-3")], rules=RULES, known=known)
         assert AccessRequest(action="read", kind="contact", id="C-3") in named.access
+
+
+class TestPointedAt:
+    def test_whom_a_record_that_is_merged_refers_to(self) -> None:
+        """Once the deal is known its contact is wanted too, since all must agree in the end."""
+        into = [Merge("deal", "D-5"), Create("company", values={"name": "Looms"})]
+        deal = Deal(id="D-5", title="Engine", contact_ids=["C-9"])
+        elsewhere = Contact(id="C-9", last_name="Byron", company_id="CO-1")
+        rules = attrs.evolve(RULES, limits=[])
+
+        assert (Ref("deal", "D-5"),) == wanted(NEW, into, rules=rules).refs
+        asked = wanted(NEW, into, rules=rules, known=Known(records=[deal]))
+        assert (Ref("deal", "D-5"), Ref("contact", "C-9")) == asked.refs
+        known = Known(records=[deal, elsewhere])
+        found = plan(NEW, into, rules=rules, actor=ADMIN, at=AT, known=known)
+        assert ["clients_disagree"] == [problem.code for problem in found.problems]

@@ -9,6 +9,7 @@ from leadconvert.children import pointers
 from leadconvert.earlier import Earlier, bound_ids
 from leadconvert.fields import Kind
 from leadconvert.limits import Made
+from leadconvert.linking import there
 from leadconvert.matching import MatchKey, Then
 from leadconvert.records import Lead, Record
 from leadconvert.rights import rights_on_lead
@@ -83,7 +84,8 @@ def wanted(  # noqa: PLR0913 - as plan()
 
     *matches* lists for each kind the keys that a record which exists may have in common with the
     lead: load whoever has one of them. Who matches is not known before that: ask again with what
-    was found as *known*, and *related* lists whose open records count then as well.
+    was found as *known*, and *related* lists whose open records count then as well, and *refs* whom
+    the records that are linked and merged refer to.
 
     What earlier conversions made of the lead is among the records, and so, in *related*, is what
     hangs on it and travels along by a `ChildRule`. *traces* are of those that merged into records
@@ -104,15 +106,18 @@ def wanted(  # noqa: PLR0913 - as plan()
     earlier = Earlier(lead=lead, rules=rules, known=known or Known(), mode=Mode(mode))
     pointing, traces = earlier.pointing(), list[str]()
     refs, sought, matched = list[Ref](), set[tuple[str, MatchKey]](), list[Ref]()
+    existing = list[Ref]()
     for target in targets:
         kind = rules.kind(target.kind)
         if kind is None:
             continue
         traces += earlier.traced(kind)
         if isinstance(target, Link | Merge):
+            existing.append(Ref(kind.id, target.id))
             refs.append(Ref(kind.id, target.id))
         if isinstance(target, Find):
             meant = earlier.meant(kind)
+            existing += (Ref(kind.id, id_) for id_ in meant)
             refs += (Ref(kind.id, id_) for id_ in meant)
             if not meant:
                 sought |= _sought(rules, kind, lead)
@@ -125,6 +130,7 @@ def wanted(  # noqa: PLR0913 - as plan()
                 read = (rules.lead.read(pointing, source) for source in mapping.sources)
                 values += [mapping.constant, *read]
             refs += (Ref(str(field.to), id_) for value in values for id_ in ids_in(value))
+    refs += _pointed_at([*existing, *matched], rules, known or Known())
     if targets:
         refs += (Ref(kind, id_) for kind in rules.order for id_ in earlier.became(kind))
     clients = list(dict.fromkeys([*refs, *matched]))
@@ -171,6 +177,16 @@ def _matched(rules: ConversionRules, kind: Kind, lead: Lead, known: Known) -> It
     then, matches = rules.matching.matches(rules.matching.keys(rules.lead, lead), kind, same)
     if then is not Then.NONE:
         yield from (Ref(kind.id, match.record.id) for match in matches)
+
+
+def _pointed_at(refs: Iterable[Ref], rules: ConversionRules, known: Known) -> Iterator[Ref]:
+    """Yield whom the records that exist refer to: what is made of them must agree with that."""
+    by_ref = there(rules, known.records)
+    for ref in refs:
+        kind, record = rules.kind(ref.kind), by_ref.get(ref)
+        if kind is not None and record is not None:
+            for name, field in kind.references.items():
+                yield from (Ref(str(field.to), id_) for id_ in ids_in(kind.read(record, name)))
 
 
 def _rights_on_fields(kind: Kind) -> Iterator[AccessRequest]:
