@@ -679,6 +679,21 @@ class TestApplying:
             found.append(len(store.load(wanted).records))
         assert [0, 1] == found
 
+    @pytest.mark.parametrize("field", ["tags", "nothing"])
+    def test_who_refers_by_what_is_no_reference(self, store: SqlStore, field: str) -> None:
+        """Nobody refers to a record by a field that is no reference."""
+        put(store, Deal(id="D-5", title="x", tags=["C-1"], custom={"nothing": "C-1"}))
+        wanted = Wanted(related=(("deal", field, Ref("contact", "C-1")),))
+        assert () == store.load(wanted).records
+
+    @pytest.mark.parametrize("sort", [Insert, Update])
+    def test_a_kind_it_was_not_made_for(self, store: SqlStore, sort: type) -> None:
+        """A kind without a table is refused, whatever is said of it."""
+        ref, key = Ref("nothing", "N-1"), MatchKey("email", "ada@example.com")
+        given: tuple[object, ...] = (ref, {}) if sort is Insert else (ref, "1", {})
+        with pytest.raises(UnfitValueError, match="the store has no kind 'nothing': nothing N-1"):
+            applied(store, sort(*given, [Claim(key)]))
+
     def test_who_is_there_already_is_named(self, store: SqlStore) -> None:
         """Of many records to insert just those are named whose ids are taken."""
         put(store, Deal(id="D-2", title="x"))

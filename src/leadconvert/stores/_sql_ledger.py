@@ -94,14 +94,22 @@ class Ledger:
         return self._keys[at]
 
     def answer(self, changes: ChangeSet) -> Receipt | StoreError:
-        """Take *changes* in, if nothing stands in the way, and return the answer to them."""
-        before = self.receipts.get(changes.key)
+        """Take *changes* in, and return the receipt or why they are refused."""
         try:
-            if before is not None:
-                return before.again(changes)
-            trial = _Trial.of(self, changes)
+            return self.take(changes)
         except StoreError as refused:
             return refused
+
+    def take(self, changes: ChangeSet) -> Receipt:
+        """Take *changes* in, if nothing stands in the way, and return the receipt.
+
+        Raises:
+            leadconvert.errors.StoreError: something does; then nothing of them is taken in.
+        """
+        before = self.receipts.get(changes.key)
+        if before is not None:
+            return before.again(changes)
+        trial = _Trial.of(self, changes)
         self.entries |= trial.entries
         self.links |= trial.links
         self.holders |= trial.holders
@@ -168,17 +176,16 @@ class _Trial:
             if isinstance(change, Detach):
                 return
             raise RecordNotFoundError("there is no such record", [ref])
-        match change:
-            case Attach() | Detach():
-                self._link(shape, change)
-            case Update() | Delete():
-                assert row is not None  # noqa: S101 - what is updated or deleted was read
-                if change.revision != row.record.revision and ref not in self.revisions:
-                    raise ConflictError("it was changed meanwhile", [ref])
-                if isinstance(change, Delete):
-                    self._put(ref, None, ())
-                else:
-                    self._update(shape, change, row)
+        if isinstance(change, Attach | Detach):
+            self._link(shape, change)
+            return
+        assert row is not None  # noqa: S101 - what is updated or deleted was read
+        if change.revision != row.record.revision and ref not in self.revisions:
+            raise ConflictError("it was changed meanwhile", [ref])
+        if isinstance(change, Delete):
+            self._put(ref, None, ())
+        else:
+            self._update(shape, change, row)
 
     def _entry(self, ref: Ref) -> Entry:
         known = self.entries.get(ref) or self.ledger.entries.get(ref)

@@ -6,7 +6,6 @@ from collections.abc import Set as AbstractSet
 from sqlalchemy import Connection, select
 
 from leadconvert import ChangeSet, ConversionRules, Update
-from leadconvert.errors import StoreError
 from leadconvert.stores._sql_ledger import Entry, Ledger
 from leadconvert.stores._sql_rows import Reader, Writer, held_in
 from leadconvert.stores._sql_writing import write
@@ -48,8 +47,7 @@ def move(
             )
             for ref, row in rows.items()
         ]
-        answer = ledger.answer(ChangeSet(key=f"create {kind}", fingerprint="", changes=changes))
-        if isinstance(answer, StoreError):
-            raise answer
+        ledger.take(ChangeSet(key=f"create {kind}", fingerprint="", changes=changes))
+        # nobody asked for it
         ledger.given.clear()
         write(connection, writer, ledger)

@@ -58,7 +58,7 @@ def known(connection: Connection, reader: Reader, wanted: Wanted) -> Known:
         if ref.kind not in shapes:
             raise UnfitValueError(f"the store has no kind {ref.kind!r}", [ref] if ref.id else ())
     refs |= dict.fromkeys(_found(connection, reader.tables, wanted))
-    rows = reader.rows(connection, _by_kind(refs))
+    rows = reader.rows(connection, _by_kind(refs, reader.tables))
     traces = _traces(connection, reader, wanted.traces)
     key = [] if wanted.key is None else [wanted.key]
     receipts = _receipts(connection, reader, key)
@@ -78,7 +78,7 @@ def opened(
         leadconvert.errors.StoreError: the transaction is one in which claims cannot be kept.
     """
     tables = reader.tables
-    changes = [change for one in sets for change in one.changes if change.ref.kind in tables.shapes]
+    changes = [change for one in sets for change in one.changes]
     claims = [
         told(change.ref.kind, claim.key.type, claim.key.value)
         for change in changes
@@ -89,7 +89,7 @@ def opened(
         _lock(connection, claims)
     whole = {change.ref.stored for change in changes if isinstance(change, Update | Delete)}
     added = {change.ref.stored for change in changes if isinstance(change, Attach | Detach)}
-    rows = reader.rows(connection, _by_kind(sorted(whole, key=str)), lock=True)
+    rows = reader.rows(connection, _by_kind(whole, tables), lock=True)
     there = _there(connection, tables, added - whole)
     keys = (key for one in sets for key in (one.key, *one.after))
     return Ledger(
@@ -103,10 +103,11 @@ def opened(
     )
 
 
-def _by_kind(refs: Iterable[Ref]) -> dict[str, list[str]]:
+def _by_kind(refs: Iterable[Ref], tables: Tables) -> dict[str, list[str]]:
+    """Return the ids of *refs* by kind; what no table could hold is left out."""
     found: dict[str, list[str]] = {}
     for ref in refs:
-        if _holdable(ref.id):
+        if ref.kind in tables.shapes and _holdable(ref.id):
             found.setdefault(ref.kind, []).append(ref.id)
     return found
 
@@ -138,7 +139,7 @@ def _lock(connection: Connection, claims: Iterable[str]) -> None:
 def _there(connection: Connection, tables: Tables, refs: Iterable[Ref]) -> frozenset[Ref]:
     """Return which of *refs* are there, and keep others from removing them."""
     found: list[Ref] = []
-    for kind, wanted in sorted(_by_kind(refs).items()):
+    for kind, wanted in sorted(_by_kind(refs, tables).items()):
         table = tables.shapes[kind].table
         statement = (
             select(table.c.id)
