@@ -29,7 +29,7 @@ from leadconvert.records import changed
 from leadconvert.stores._memory import _State
 
 
-@caught_by("test_a_key_that_somebody_has_got_meanwhile_is_refused")
+@caught_by("test_a_key_that_somebody_has_got_meanwhile_is_refused", "test_race_of_twins")
 class ClaimsIgnored(Sabotaged):
     """Nobody looks who holds a key."""
 

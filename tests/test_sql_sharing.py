@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from typing import TypeVar
 
 import attrs
 import pytest
 from databases import DATABASES, Inside, database, empty_schema
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
 from leadconvert import (
@@ -43,6 +44,8 @@ from leadconvert.errors import (
 )
 from leadconvert.stores import SqlStore
 
+
+T = TypeVar("T")
 
 RULES = attrs.evolve(
     presets.bitrix24(), matching=Matching([MatchRule("contact", ["email"], "link")])
@@ -176,12 +179,17 @@ class TestTransactions:
             session.rollback()
         assert {"D-5": "Engine", "D-6": "Engine"} == titles(store)
 
-    def test_the_tables_are_made_in_the_callers_transaction(self, url: URL) -> None:
-        """Tables made in a transaction that is undone are made again when they are missed."""
+    def test_tables_made_in_the_callers_transaction(self, url: URL) -> None:
+        """Tables that were made in a transaction that is undone are made again."""
         with SqlStore.from_url(url, rules=RULES) as store:
             with engine_of(store).connect() as connection, connection.begin() as transaction:
                 store.within(connection).apply(change_set(new_deal()))
                 transaction.rollback()
+            assert {} == titles(store)
+
+    def test_tables_found_in_the_callers_transaction(self, url: URL) -> None:
+        """Tables that are gone, as they never were, are missed once and then made again."""
+        with SqlStore.from_url(url, rules=RULES) as store:
             with engine_of(store).connect() as connection, connection.begin() as transaction:
                 store.within(connection).create()
                 assert {} == titles(store.within(connection))
@@ -189,6 +197,34 @@ class TestTransactions:
             with pytest.raises(SchemaVersionError, match="the tables are not as they were made"):
                 titles(store)
             assert {} == titles(store)
+
+    @pytest.mark.parametrize("sort", [Engine, Connection, Session])
+    def test_one_state_is_seen(
+        self, store: SqlStore, url: URL, sort: type[Engine | Connection | Session]
+    ) -> None:
+        """What others write while somebody loads is not seen, in whatever the store works on."""
+        engine = create_engine(url)
+        changes = (
+            Update(DEAL, revision(store), {"title": "New", "contact_ids": ("C-1",)}),
+            Insert(Ref("deal", "D-6", provisional=True), {"title": "Other"}),
+        )
+
+        left = [change_set(*changes)]
+
+        def write(*told: object) -> None:
+            if left and str(told[2]).startswith("SELECT lc_deal"):
+                store.apply(left.pop())
+
+        event.listen(engine, "after_cursor_execute", write)
+        with Session(engine) as session, engine.connect() as connection:
+            where = [one for one in (engine, connection, session) if isinstance(one, sort)]
+            mine = SqlStore(where[0], rules=RULES)
+            [deal] = mine.load(Wanted(refs=(DEAL, Ref("deal", "D-6")))).records
+        engine.dispose()
+        assert [] == left
+        assert isinstance(deal, Deal)
+        assert ("Engine", ()) == (deal.title, deal.contact_ids)
+        assert {"D-5": "New", "D-6": "Other"} == titles(store)
 
     def test_claims_need_to_see_who_came_first(self, server: SqlStore) -> None:
         """In a transaction that sees an old state claims are refused, and all else is applied."""
@@ -240,16 +276,14 @@ class TestTransactions:
             SqlStore(engine, rules=RULES)
 
 
-def wait_until_blocked(store: SqlStore) -> None:
-    """Wait until somebody waits for a lock."""
+def wait_until_blocked(store: SqlStore, late: Future[T]) -> None:
+    """Wait until somebody who is late waits for a lock, or is through without."""
     asked = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        " AND query LIKE :ours AND pid <> pg_backend_pid()"
+        " AND (query LIKE '%lc\\_%' OR query LIKE '%advisory%')"
     )
     with engine_of(store).connect() as connection:
-        while not connection.scalar(asked, {"ours": "%lc\\_%"}) and not connection.scalar(
-            asked, {"ours": "%advisory%"}
-        ):
+        while not late.done() and not connection.scalar(asked):
             connection.rollback()
             time.sleep(0.01)
 
@@ -273,7 +307,7 @@ class TestRaces:
             with engine_of(server).begin() as connection:
                 server.within(connection).apply(first)
                 late = pool.submit(answer, server, second)
-                wait_until_blocked(server)
+                wait_until_blocked(server, late)
             told.append(late.result())
         yield told
 
@@ -394,7 +428,7 @@ class TestRaces:
             # whoever waits longer than this looks for a deadlock; the other one shall not
             connection.execute(text("SET LOCAL deadlock_timeout = '1h'"))
             late = pool.submit(answer, server, change_set(*changes))
-            wait_until_blocked(server)
+            wait_until_blocked(server, late)
             lock = "SELECT id FROM lc_deal WHERE id = 'D-5' FOR UPDATE"
             connection.execute(text(lock))
             assert ConflictError("somebody else was quicker") == late.result()
