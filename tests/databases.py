@@ -5,24 +5,28 @@ own. LEADCONVERT_TEST_DATABASE_URL names another server to use instead, such as
 ``postgresql://user@host/database``.
 """
 
+import asyncio
 import os
 import secrets
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import attrs
 from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select, text
 from sqlalchemy.pool import NullPool
 
-from leadconvert import ConversionRules, Event, Ref
+from leadconvert import ChangeSet, ConversionRules, Event, Known, Receipt, Ref, Wanted
 from leadconvert.codec import Codec
+from leadconvert.errors import StoreError
+from leadconvert.stores import AsyncSqlStore
 from leadconvert.stores._sql_tables import Tables, found
 
 
-__all__ = ["DATABASES", "Inside", "database", "empty_schema", "server"]
+__all__ = ["DATABASES", "Inside", "Waiting", "database", "empty_schema", "server", "waiting"]
 
 #: What stores are tested on.
 DATABASES = ("sqlite", "postgresql")
@@ -121,9 +125,51 @@ class Inside:
             rows = connection.execute(select(func.count()).select_from(text(table)))
             return rows.scalar_one()
 
+    def rows(self) -> dict[str, list[str]]:
+        """Every row of every table, in some form."""
+        with self._tables() as (connection, tables):
+            return {
+                table.name: sorted(str(row) for row in connection.execute(select(table)))
+                for table in tables.metadata.sorted_tables
+            }
+
     def empty(self) -> None:
         """Remove all that is stored, but not the tables."""
         with self._tables() as (connection, tables):
             for table in tables.metadata.sorted_tables:
                 if table is not tables.schema:
                     connection.execute(table.delete())
+
+
+@attrs.frozen
+class Waiting:
+    """A store that is awaited, as one that is not."""
+
+    store: AsyncSqlStore
+    runner: asyncio.Runner
+
+    @property
+    def owns_transaction(self) -> bool:
+        """As the store's."""
+        return self.store.owns_transaction
+
+    def load(self, wanted: Wanted, /) -> Known:
+        """Wait for it."""
+        return self.runner.run(self.store.load(wanted))
+
+    def apply(self, changes: ChangeSet, /) -> Receipt:
+        """Wait for it."""
+        return self.runner.run(self.store.apply(changes))
+
+    def apply_many(self, sets: Iterable[ChangeSet], /) -> tuple[Receipt | StoreError, ...]:
+        """Wait for it."""
+        return self.runner.run(self.store.apply_many(sets))
+
+
+@contextmanager
+def waiting(url: URL | str, rules: ConversionRules) -> Iterator[Waiting]:
+    """Yield a store that is awaited; while it works nobody else can be awaited."""
+    with asyncio.Runner() as runner:
+        store = AsyncSqlStore.from_url(url, rules=rules)
+        yield Waiting(store, runner)
+        runner.run(store.close())

@@ -127,7 +127,7 @@ class TestArrival:
         assert [None] == [one.actor_id for one in arrived(lead).changes.events]
 
     def test_nothing_of_it_is_lost(self) -> None:
-        """Everything filled is written: custom fields nobody declared, and what happened before."""
+        """All is written as it arrived, blank or not: custom fields nobody declared, the past."""
         step = StageChange(to_stage="NEW", at=AT)
         lead = Lead(
             id="L-7",
@@ -146,12 +146,14 @@ class TestArrival:
 
         assert {
             "stage": "CONVERTED",
+            "comments": "  ",
             "amount": Decimal(0),
             "opened": False,
             "contact_ids": (Ref("contact", "C-3"),),
             "company_id": Ref("company", "CO-9"),
             "emails": (Channel("ada@example.com"),),
             "UF_X": "blue",
+            "UF_NONE": None,
             "stage_history": (step,),
             "conversions": (MADE,),
         } == written(change)

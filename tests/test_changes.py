@@ -55,6 +55,7 @@ class TestValues:
             Attach(OTHER, "converted_from", [LEAD]),
             Detach(OTHER, "converted_from", [LEAD]),
             Delete(OTHER, "3"),
+            Delete(OTHER, "3", {"converted_from": [LEAD], "deal_ids": []}),
             CLAIM,
             Insert(MADE, {"title": "Engine"}, [CLAIM]),
             Update(LEAD, "3", {"stage": "CONVERTED"}, [CLAIM]),
@@ -111,6 +112,11 @@ class TestValues:
         assert (event,) == changes.events
         assert (LEAD,) == Attach(OTHER, "converted_from", iter([LEAD])).refs
         assert (LEAD,) == Detach(OTHER, "converted_from", iter([LEAD])).refs
+        attached = {"converted_from": [LEAD], "deal_ids": []}
+        delete = Delete(OTHER, None, attached)
+        attached["deal_ids"] = [LEAD]
+        assert FrozenMap({"converted_from": (LEAD,), "deal_ids": ()}) == delete.attached
+        assert FrozenMap() == Delete(OTHER, None).attached
         assert (OTHER,) == Claim(CLAIM.key, iter([OTHER])).seen
         assert () == Claim(CLAIM.key).seen
         assert (CLAIM,) == Insert(MADE, {}, iter([CLAIM])).claims
@@ -128,6 +134,30 @@ class TestValues:
         for make in (lambda: Insert(MADE, {}, claims), lambda: Update(LEAD, None, {}, claims)):
             with pytest.raises(TypeError, match="Claim"):
                 make()
+
+
+class TestSees:
+    """Whether a delete finds whom it has seen, in each field that it names."""
+
+    SEEN: Final = {"contact_ids": [OTHER, Ref("contact", "C-4")], "converted_from": []}
+
+    @pytest.mark.parametrize(
+        ("held", "expected"),
+        [
+            ({"contact_ids": ("C-3", "C-4")}, True),
+            ({"contact_ids": ("C-4", "C-3", "C-4"), "converted_from": ()}, True),
+            ({"contact_ids": ("C-3", "C-4"), "UF_LEADS": ("L-7",)}, True),
+            ({"contact_ids": ("C-3", "C-4"), "converted_from": ("L-7",)}, False),
+            ({"contact_ids": ("C-3", "C-4", "C-5")}, False),
+            ({"contact_ids": ("C-3",)}, False),
+            ({"contact_ids": ()}, False),
+            ({}, False),
+        ],
+    )
+    def test_whom_it_names(self, held: dict[str, object], expected: bool) -> None:
+        """Just these, in any order; of a field that it does not name nobody asks."""
+        assert expected == Delete(OTHER, "3", self.SEEN).sees(held.get)
+        assert Delete(OTHER, "3").sees(held.get)
 
 
 class TestBind:
@@ -180,6 +210,10 @@ class TestBound:
             (Detach(MADE, "x", [LEAD, MADE]), Detach(STORED, "x", [LEAD, STORED])),
             (Delete(MADE, "1"), Delete(STORED, "1")),
             (Delete(OTHER, None), Delete(OTHER, None)),
+            (
+                Delete(OTHER, None, {"deal_ids": [MADE, STORED], "converted_from": [LEAD]}),
+                Delete(OTHER, None, {"deal_ids": [STORED, STORED], "converted_from": [LEAD]}),
+            ),
         ],
     )
     def test_a_change(self, change: Change, expected: Change) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from leadconvert import Company, Lead, Ref, Wanted, presets, seed
+from leadconvert import ChangeSet, Company, Delete, Lead, Ref, Wanted, presets, seed
 from leadconvert.cli import main
 from leadconvert.stores import SqlStore
 
@@ -76,6 +76,33 @@ class TestStored:
         assert 1 == run(ADA, "contact")
         assert "the lead is converted already, into deal L-7.1.deal.1" in capsys.readouterr().out
         assert 0 == count(database, "contact")
+
+    def test_in_another_order(self, run: Run, database: Path, capsys: Capsys) -> None:
+        """The order in which kinds are named makes no other run."""
+        assert (0, 0) == (run(ADA, "contact,deal"), run(ADA, "deal,contact"))
+        assert "0 converted, 0 refused, 1 unchanged" in capsys.readouterr().out
+        assert (1, 1) == (count(database, "deal"), count(database, "contact"))
+
+    def test_what_the_store_refuses(
+        self, run: Run, database: Path, capsys: Capsys, tmp_path: Path
+    ) -> None:
+        """A lead that the database cannot hold, or that was removed since, stops no other."""
+        half = '{"id": "L-1", "stage": "NEW", "title": "\\ud83d"}'
+        gone = '{"id": "L-2", "stage": "NEW", "title": "Gone"}'
+        assert 0 == run(gone)
+        with SqlStore.from_url(f"sqlite:///{database}", rules=RULES) as store:
+            ref = Ref("lead", "L-2")
+            [lead] = store.load(Wanted(refs=(ref,))).records
+            removed = [Delete(ref, lead.revision)]
+            store.apply(ChangeSet(key="gone", fingerprint="f", changes=removed))
+        capsys.readouterr()
+        assert 1 == run(f"[{half}, {gone}, {ADA}]", "deal", "--out", str(tmp_path / "out"))
+        out = capsys.readouterr().out
+        assert out.endswith("\n1 converted, 2 refused\n")
+        assert "there is no such record: lead L-2" in out
+        lines = (tmp_path / "out" / "refused.jsonl").read_text("utf-8").splitlines()
+        told = [(one["error"], one["lead_id"], one["problems"]) for one in map(json.loads, lines)]
+        assert [("UnfitValueError", "L-1", []), ("RecordNotFoundError", "L-2", [])] == told
 
     def test_what_is_refused_is_stored(self, run: Run, database: Path) -> None:
         """A lead that cannot be converted is there all the same."""

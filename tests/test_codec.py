@@ -254,6 +254,7 @@ class TestRoundTrip:
                     Attach(DEAL, "x", [DEAL]),
                     Detach(DEAL, "x", [DEAL]),
                     Delete(DEAL, "1"),
+                    Delete(DEAL, None, {"contact_ids": [], "converted_from": [DEAL]}),
                 ],
                 events=[Event(name="lead.converted", ref=DEAL, at=AT, params={"made": (DEAL,)})],
             ),

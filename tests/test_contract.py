@@ -19,6 +19,7 @@ import pytest
 import sabotaged_once
 import sabotaged_reading  # noqa: F401 - bugs are planted by importing them
 import sabotaged_refs  # noqa: F401
+import sabotaged_removing  # noqa: F401
 import sabotaged_values
 import sabotaged_writing  # noqa: F401
 from docs.recipes.sqlite_store import SCHEMA, SqliteStore
@@ -91,6 +92,16 @@ class Unrevised(MemoryStore):
             for one in changes.changes
         ]
         return super().apply(attrs.evolve(changes, changes=rewritten))
+
+
+class Copying(MemoryStore):
+    """A store that makes copies of the lists it is given, as some libraries do."""
+
+    def load(self, wanted: Wanted, /) -> Known:
+        """Load by copies."""
+        parts = {one: getattr(wanted, one) for one in ("refs", "matches", "related", "traces")}
+        copies = {name: type(part)(part) for name, part in parts.items()}
+        return super().load(attrs.evolve(wanted, **copies))
 
 
 class TestUnrevised(StoreContract):
@@ -307,6 +318,19 @@ class TestKnownFailures:
         """A name that is no test, and a test without a reason, are mistakes."""
         with pytest.raises(TypeError, match=r"known_failures: 'test_.*' is no test, or has no"):
             memory(known_failures=failures)
+
+
+class TestHandingOver:
+    def test_what_is_wanted_can_be_copied(self) -> None:
+        """A store may make other lists of those that it is given to load by."""
+
+        class Copied(StoreContract):
+            @contextmanager
+            def open_store(self) -> Iterator[Opened]:
+                store = Copying(self.rules)
+                yield Opened(store, lambda: store.records, lambda: store.events, other=store)
+
+        Copied().test_load_is_one_snapshot()
 
 
 class TestRunners:

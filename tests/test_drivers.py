@@ -1,7 +1,10 @@
 """The drivers: load, decide, apply, and decide again, with any store, awaited or not."""
 
 import asyncio
+import re
+import sys
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
@@ -22,6 +25,7 @@ from leadconvert import (
     Contact,
     ConversionResult,
     ConversionRules,
+    Converted,
     Create,
     Deal,
     Decision,
@@ -55,7 +59,10 @@ from leadconvert import (
     WithoutLeads,
     advance,
     convert,
+    convert_batch,
+    presets,
     seed,
+    stores,
 )
 from leadconvert.errors import (
     AccessDeniedError,
@@ -76,7 +83,9 @@ from leadconvert.errors import (
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.records import changed
 from leadconvert.stores import (
+    BulkStore,
     MemoryStore,
+    SqlStore,
     Store,
     advance_stored,
     advance_stored_async,
@@ -954,6 +963,30 @@ class TestArrive:
         assert store[LEAD_REF] == moved.lead == attrs.evolve(NEW, revision="1")
         assert ["record.created"] == [one.name for one in store.store.events]
 
+    @pytest.mark.parametrize("kind", ["memory", "sqlite"])
+    def test_as_it_arrived(self, drivers: Drivers, kind: str) -> None:
+        """What is blank in a lead that arrives is stored as blank, and told so."""
+        lead = attrs.evolve(
+            NEW,
+            title="",
+            comments=" \n",
+            phones=[Channel("")],
+            custom={"UF_TEXT": "", "UF_NONE": None, "UF_MANY": ()},
+        )
+        rules = acting(AutomationRule("all", ["contact"], closing=False))
+        opened = (
+            MemoryStore(rules) if kind == "memory" else SqlStore.from_url("sqlite://", rules=rules)
+        )
+        with nullcontext(opened) if isinstance(opened, MemoryStore) else opened as store:
+            moved = drivers.arrive(store, lead, rules=rules, at=AT)
+            [found] = store.load(Wanted(refs=(LEAD_REF,))).records
+            assert isinstance(found, Lead)
+            assert found == moved.lead
+            assert (lead.title, lead.comments, lead.phones) == (
+                found.title, found.comments, found.phones,
+            )  # fmt: skip
+            assert lead.custom == found.custom
+
     def test_rules_whose_targets_match(self, drivers: Drivers) -> None:
         """What rules make of it finds the records that exist, and has the ids of the store."""
         rules = acting(
@@ -1119,8 +1152,70 @@ class TestReverse:
         again = drivers.reverse(store, "L-7", **asked(key="k-1"))
         assert store[LEAD_REF] == again.lead
         assert ("DONE", ["L-7.2.deal.1"]) == (again.lead.stage, store.refs("deal"))
-        assert ((), (), ()) == (again.conversions, again.removed, again.changes.changes)
+        assert (["L-7.1"], ()) == ([one.id for one in again.conversions], again.changes.changes)
         assert "k-1" == again.changes.key
+
+    @pytest.mark.parametrize("more", [{}, {"conversion": "L-7.1"}], ids=["newest", "named"])
+    def test_what_was_taken_back(self, drivers: Drivers, more: dict[str, Any]) -> None:
+        """Asked again it tells what the first result told: restored, removed and released."""
+        store = holding(attrs.evolve(NEW, phones=[Channel("030 1")]), ADA, ENGINES)
+        drivers.convert(store, "L-7", ["company", "contact", "deal"], **asked())
+        given = asked(key="k-1", **more)
+        first, again = (drivers.reverse(store, "L-7", **given) for _ in range(2))
+        assert (first.lead, first.conversions) == (again.lead, again.conversions)
+        assert ([store[Ref("contact", "C-3")]], first.restored) == (
+            [*again.restored],
+            again.restored,
+        )
+        assert ((Ref("deal", "L-7.1.deal.1"),), first.removed) == (again.removed, again.removed)
+        assert {Ref("company", "CO-9"), Ref("contact", "C-3")} == {*again.released}
+        assert {*first.released} == {*again.released}
+
+    def test_what_was_let_go(self, drivers: Drivers) -> None:
+        """Of a lead that was reopened it tells all that was let go, by every conversion."""
+        store = holding(NEW, ENGINES)
+        drivers.convert(store, "L-7", ["company"], **asked(closing=False))
+        drivers.convert(store, "L-7", ["deal"], **asked())
+        given = asked(key="k-1", keep=True)
+        first, again = (drivers.reverse(store, "L-7", **given) for _ in range(2))
+        assert first.conversions == again.conversions
+        assert ["L-7.1", "L-7.2"] == [one.id for one in again.conversions]
+        assert {*first.released} == {*again.released}
+        assert {"CO-9", "L-7.1.deal.1", "L-7.2.deal.1"} >= {one.id for one in again.released}
+        assert ((), ()) == (again.removed, again.restored)
+
+    def test_one_of_several(self, drivers: Drivers) -> None:
+        """Which of several was meant is told if it was named; else only the lead is."""
+        store = holding(NEW)
+        for number in (1, 2):
+            drivers.convert(store, "L-7", ["deal"], **asked())
+            given = asked(conversion=f"L-7.{number}")
+            drivers.reverse(store, "L-7", **given, key=f"k-{number}")
+        again = drivers.reverse(store, "L-7", **asked(conversion="L-7.2", key="k-2"))
+        assert ["L-7.2"] == [one.id for one in again.conversions]
+        assert ["L-7.2.deal.1"] == [one.id for one in again.removed]
+        drivers.convert(store, "L-7", ["deal"], **asked())
+        for _ in range(2):
+            again = drivers.reverse(store, "L-7", **asked(key="k-3"))
+        assert ((), (), "NEW") == (again.conversions, again.removed, again.lead.stage)
+
+    def test_what_is_linked_again(self, drivers: Drivers) -> None:
+        """What points back at the lead again, or is of a kind given up since, is not let go."""
+        store = holding(NEW, ENGINES)
+        drivers.convert(store, "L-7", ["company", "parcel"], **asked())
+        given = asked(key="k-1", partial=True)
+        drivers.reverse(store, "L-7", **given)
+        drivers.convert(store, "L-7", ["company"], **asked())
+        again = drivers.reverse(store, "L-7", **given)
+        assert (["L-7.1.parcel.1"], ()) == ([one.id for one in again.removed], again.released)
+        fewer = attrs.evolve(
+            RULES,
+            kinds=[one for one in RULES.kinds if one.id != "parcel"],
+            mappings=[one for one in RULES.mappings if one.kind != "parcel"],
+        )
+        store.store.rules = fewer
+        again = drivers.reverse(store, "L-7", **(given | {"rules": fewer}))
+        assert ((), ()) == (again.removed, again.released)
 
     def test_nothing_to_take_back(self, drivers: Drivers) -> None:
         """A lead that is not converted, or not there, is told as such."""
@@ -1130,6 +1225,411 @@ class TestReverse:
             drivers.reverse(holding(), "L-7", **asked())
         with pytest.raises(ValueError, match="keep=True"):
             drivers.reverse(holding(NEW), "L-7", **asked(to="WORK"))
+
+
+class TestManyAtOnce:
+    """Change sets of a batch, of which some come after others, in a store that gives ids."""
+
+    LEADS: Final = (
+        attrs.evolve(NEW, id="L-1"),
+        attrs.evolve(NEW, id="L-2", phones=[Channel("030 1")]),
+        attrs.evolve(NEW, id="L-3", last_name=None),
+    )
+
+    def batch(self, store: BulkStore, ids: list[str]) -> tuple[list[ConversionResult], list[Any]]:
+        """What a batch decided of the leads, and what the store answered."""
+        records = store.load(Wanted(refs=tuple(Ref("lead", id_) for id_ in ids))).records
+        leads = sorted((one for one in records if isinstance(one, Lead)), key=lambda one: one.id)
+        into = ["company", "contact", "deal"]
+        decided = convert_batch(leads, into, rules=RULES, actor=BOSS, at=AT)
+        results = [one.result for one in decided if isinstance(one, Converted)]
+        return results, [*store.apply_many([one.changes for one in results])]
+
+    @pytest.mark.parametrize("gives_ids", [True, False])
+    def test_what_an_earlier_one_made(self, gives_ids: bool) -> None:
+        """With the receipts of the batch each result is told as it was stored."""
+        numbers = count(11)
+        store = MemoryStore(RULES, new_id=(lambda _: str(next(numbers))) if gives_ids else None)
+        store.apply(seed(self.LEADS, rules=RULES))
+        results, receipts = self.batch(store, [ref.id for ref in store.records])
+        assert [0, 1, 2] == [len(one.changes.after) for one in results]
+        stored = [
+            one.stored(receipt, receipts) for one, receipt in zip(results, receipts, strict=True)
+        ]
+        first, second, third = stored
+        ids = ("14", "15") if gives_ids else ("L-1.1.company.1", "L-1.1.contact.1")
+        for one in stored:
+            assert ids == (one.company.id, one.contact.id)
+            assert (ids[0], (ids[1],)) == (one.deal.company_id, one.deal.contact_ids)
+            told = (*one.conversion.targets, *(each.ref for each in one.outcomes))
+            assert not any(ref.provisional for ref in told)
+            assert store.records[Ref("lead", one.lead.id)] == one.lead
+        # the first made it, the second changed it, and the third found it so
+        contact = store.records[Ref("contact", ids[1])]
+        assert first.contact.revision != second.contact.revision == contact.revision
+        assert (contact.revision, contact) == (third.contact.revision, third.contact)
+        assert first.company.revision == third.company.revision
+
+    def test_in_a_database(self) -> None:
+        """So it is in a database."""
+        with SqlStore.from_url("sqlite://", rules=RULES) as store:
+            store.apply(seed(self.LEADS, rules=RULES))
+            results, receipts = self.batch(store, ["L-1", "L-2", "L-3"])
+            third = results[2].stored(receipts[2], receipts)
+            refs = tuple(one.ref for one in third.outcomes)
+            known = store.load(Wanted(refs=refs))
+            assert {*known.records} == {*third.records}
+
+    def test_only_its_own_receipt(self) -> None:
+        """Without the others' receipts a result that names what they made says what it lacks."""
+        numbers = count(11)
+        store = MemoryStore(RULES, new_id=lambda _: str(next(numbers)))
+        store.apply(seed(self.LEADS, rules=RULES))
+        results, receipts = self.batch(store, [ref.id for ref in store.records])
+        with pytest.raises(ValueError, match=r"nothing of company 11\.1\.company\.1, contact"):
+            results[1].stored(receipts[1])
+        with pytest.raises(ValueError, match=r"nothing of .*: give earlier= the receipts of what"):
+            results[1].stored(receipts[1], receipts[1:])
+
+    def test_asked_again(self) -> None:
+        """Applied once more they change nothing, and the receipts tell the same."""
+        store = MemoryStore(RULES)
+        store.apply(seed(self.LEADS, rules=RULES))
+        results, receipts = self.batch(store, ["L-1", "L-2", "L-3"])
+        again = [*store.apply_many([one.changes for one in results])]
+        assert [attrs.evolve(one, replayed=True) for one in receipts] == again
+
+    def test_drivers_come_after_nothing(self, drivers: Drivers) -> None:
+        """What a driver decides is decided on what is stored, so it needs no other receipt."""
+        store = holding(*self.LEADS)
+        for lead in self.LEADS:
+            drivers.convert(store, lead.id, ["company", "contact", "deal"], **asked())
+        assert [()] * 3 == [one.after for one in store.applied]
+
+
+@attrs.define
+class Merging(Watched):
+    """A store that tells of merges: of what was merged away it loads the survivor."""
+
+    merged: dict[Ref, Ref] = attrs.field(factory=dict)
+
+    def merge(self, gone: Ref, kept: Ref) -> None:
+        """Somebody merges a record into another, which takes over whoever refers to it."""
+        self.merged[gone] = kept
+        there = self.store.records[gone]
+        removed = Delete(gone, there.revision)
+        self.store.apply(ChangeSet(key=f"merged {gone}", fingerprint="f", changes=[removed]))
+
+    def load(self, wanted: Wanted, /) -> Known:
+        """Load what is wanted, and the survivors."""
+        survivors = dict[Ref, None]()
+        for ref in wanted.refs:
+            while ref in self.merged:
+                ref = self.merged[ref]  # noqa: PLW2901 - who it is by now
+            survivors[ref] = None
+        known = super().load(attrs.evolve(wanted, refs=tuple(survivors)))
+        return attrs.evolve(known, merged=self.merged.items())
+
+
+def merging(*records: Record, rules: ConversionRules = RULES) -> Merging:
+    """A store that holds records, and tells of merges."""
+    return Merging(holding(*records, rules=rules).store)
+
+
+class TestMerged:
+    C3, C4, C5 = (Ref("contact", f"C-{number}") for number in (3, 4, 5))
+    BOUND: Final = attrs.evolve(NEW, contact_ids=["C-3"])
+    OTHERS: Final = (ADA, Contact(id="C-4", last_name="King"), Contact(id="C-5", last_name="Ada"))
+
+    def test_whom_a_lead_is_bound_to(self, drivers: Drivers) -> None:
+        """A client that was merged away is the survivor, through as many merges as there were."""
+        store = merging(self.BOUND, *self.OTHERS)
+        store.merge(self.C3, self.C4)
+        store.merge(self.C4, self.C5)
+        result = drivers.convert(store, "L-7", ["contact", "deal"], **asked())
+        assert ("C-5", ("C-5",)) == (result.contact.id, result.deal.contact_ids)
+        assert ["C-5"] == store.refs("contact")
+
+    def test_what_a_lead_became(self, drivers: Drivers) -> None:
+        """A supplement is for whoever the client of the conversion is by now."""
+        store = merging(NEW, *self.OTHERS)
+        drivers.convert(store, "L-7", ["contact"], **asked())
+        store.merge(self.C3, self.C4)
+        more = drivers.convert(store, "L-7", ["deal"], **asked(mode="supplement"))
+        assert ("C-4",) == more.deal.contact_ids
+
+    def test_in_a_move(self, drivers: Drivers) -> None:
+        """So it is for what rules make when a lead is moved, and for a move that converts."""
+        rules = acting(AutomationRule("all", ["contact", "deal"], on="WORK", closing=False))
+        store = merging(self.BOUND, *self.OTHERS, rules=rules)
+        store.merge(self.C3, self.C4)
+        moved = drivers.advance(store, "L-7", "WORK", **asked(rules))
+        assert ("C-4", ("C-4",)) == (
+            moved.conversion.contact.id,
+            moved.conversion.deal.contact_ids,
+        )
+        moved = drivers.advance(store, "L-7", "DONE", ["contact"], **asked(rules))
+        assert "C-4" == moved.conversion.contact.id
+
+    def test_taken_back(self, drivers: Drivers) -> None:
+        """What was made and merged away since stays; with partial=True the rest is taken back."""
+        store = merging(NEW, *self.OTHERS)
+        drivers.convert(store, "L-7", [Create("contact"), "deal"], **asked())
+        made = Ref("contact", "L-7.1.contact.1")
+        store.update(self.C5, converted_from=[LEAD_REF])
+        store.update(Ref("deal", "L-7.1.deal.1"), contact_ids=[self.C5])
+        store.merge(made, self.C5)
+        with pytest.raises(NotReversibleError) as refused:
+            drivers.reverse(store, "L-7", **asked())
+        assert [("merged_away", "C-5")] == [
+            (one.code, one.params["survivor"]) for one in refused.value.problems
+        ]
+        given = asked(partial=True, key="k-1")
+        first, again = (drivers.reverse(store, "L-7", **given) for _ in range(2))
+        assert () == store[self.C5].converted_from
+        assert (first.lead, first.removed) == (again.lead, again.removed)
+        assert ["L-7.1.deal.1"] == [one.id for one in again.removed]
+
+    def test_a_record_of_its_own(self, drivers: Drivers) -> None:
+        """A lead or a deal that was merged away is the survivor as well."""
+        other = attrs.evolve(NEW, id="L-8", title="Other")
+        deals = [Deal(id=id_, title=id_, pipeline="sales", stage="open") for id_ in ("D-5", "D-6")]
+        store = merging(NEW, other, *deals)
+        store.merge(LEAD_REF, Ref("lead", "L-8"))
+        store.merge(Ref("deal", "D-5"), Ref("deal", "D-6"))
+        result = drivers.convert(store, "L-7", ["deal"], **asked())
+        assert ("L-8", "Other") == (result.lead.id, result.deal.title)
+        assert "L-8" == drivers.reverse(store, "L-7", **asked()).lead.id
+        moved = drivers.advance(store, Ref("deal", "D-5"), "offer", **asked())
+        assert ("D-6", "offer") == (moved.record.id, store[Ref("deal", "D-6")].stage)
+
+    def test_what_was_made_is_the_survivor(self, drivers: Drivers) -> None:
+        """Asked again a driver tells the survivor of what was made, and each record once."""
+        store = merging(NEW, *self.OTHERS)
+        into, given = [Create("contact"), Link("contact", "C-4"), "deal"], asked(key="k-1")
+        drivers.convert(store, "L-7", into, **given)
+        made = Ref("contact", "L-7.1.contact.1")
+        store.merge(made, self.C5)
+        again = drivers.convert(store, "L-7", into, **given)
+        assert ["C-5", "C-4", "L-7.1.deal.1"] == [one.ref.id for one in again.outcomes]
+        assert [store[self.C5], store[self.C4]] == [*again.all(Contact)]
+        store.merge(self.C5, self.C4)
+        again = drivers.convert(store, "L-7", into, **given)
+        assert ["C-4", "L-7.1.deal.1"] == [one.ref.id for one in again.outcomes]
+        assert (made, self.C4) == again.conversion.targets[:2]
+
+    def test_asked_again_after_a_merge(self, drivers: Drivers) -> None:
+        """What was asked of a record before it was merged is the same request afterwards."""
+        store = merging(NEW, attrs.evolve(NEW, id="L-8"))
+        first = drivers.convert(store, "L-7", ["deal"], **asked(key="k-1"))
+        moved = store.store.records[LEAD_REF]
+        store.update(Ref("lead", "L-8"), stage="DONE", conversions=first.lead.conversions)
+        store.merge(LEAD_REF, Ref("lead", "L-8"))
+        assert moved.id == "L-7"
+        again = drivers.convert(store, "L-7", ["deal"], **asked(key="k-1"))
+        assert ("L-8", first.conversion) == (again.lead.id, again.conversion)
+        assert first.deal == again.deal
+        for lead_id, into in (("L-7", "contact"), ("L-8", "deal")):
+            with pytest.raises(IdempotencyError):
+                drivers.convert(store, lead_id, [into], **asked(key="k-1"))
+        later = drivers.advance(store, "L-7", "DONE", ["deal"], **asked(key="k-1"))
+        assert later.conversion.conversion == first.conversion
+
+
+@attrs.define
+class Lossy(Watched):
+    """A store that applies, and loses its answer as often as it is told."""
+
+    lost: int = 1
+
+    def apply(self, changes: ChangeSet, /) -> Receipt:
+        """Apply the changes, and say nothing of it."""
+        receipt = super().apply(changes)
+        if self.lost:
+            self.lost -= 1
+            raise UnavailableError("the connection was lost")
+        return receipt
+
+
+Asking = Callable[[Drivers, Store, str | None], ConversionResult | MoveResult | Reversal]
+
+
+class TestUnknownOutcomes:
+    ASKED: Final[dict[str, Asking]] = {
+        "convert": lambda drivers, store, key: drivers.convert(
+            store, "L-7", ["contact", "deal"], **asked(key=key)
+        ),
+        "advance": lambda drivers, store, key: drivers.advance(
+            store, "L-7", "WORK", **asked(key=key)
+        ),
+        "arrive": lambda drivers, store, key: drivers.arrive(
+            store, attrs.evolve(NEW, id="L-9"), rules=RULES, at=AT, key=key
+        ),
+        "reverse": lambda drivers, store, key: drivers.reverse(
+            store, "L-8", **asked(key=key)
+        ),
+    }  # fmt: skip
+
+    def lossy(self) -> Lossy:
+        """A store that loses an answer, with a lead, and another one that was converted."""
+        store = holding(NEW, attrs.evolve(NEW, id="L-8", emails=[]))
+        convert_stored(store, "L-8", ["deal"], **asked())
+        return Lossy(store.store)
+
+    @pytest.mark.parametrize("what", ASKED)
+    def test_asked_again(self, drivers: Drivers, what: str) -> None:
+        """The error passes unchanged after one attempt; the same key gives what was done."""
+        store, ask = self.lossy(), self.ASKED[what]
+        with pytest.raises(UnavailableError, match=r"^the connection was lost$"):
+            ask(drivers, store, "k-1")
+        assert 1 == len(store.applied)
+        written, events = dict(store.store.records), store.store.events
+        again = ask(drivers, store, "k-1")
+        record = again.record if isinstance(again, MoveResult) else again.lead
+        assert written[Ref("lead", record.id)] == record
+        assert (written, events) == (store.store.records, store.store.events)
+        assert (1, "k-1") == (len(store.applied), again.changes.key)
+
+    @pytest.mark.parametrize("what", ASKED)
+    def test_what_was_not_applied(self, drivers: Drivers, what: str) -> None:
+        """If the lost one was never applied the same key does it now, once."""
+        store, ask = self.lossy(), self.ASKED[what]
+        store.lost, store.failing = 0, [UnavailableError("the connection was lost")]
+        with pytest.raises(UnavailableError):
+            ask(drivers, store, "k-1")
+        assert 1 == len(store.applied)
+        first = ask(drivers, store, "k-1")
+        again = ask(drivers, store, "k-1")
+        assert 2 == len(store.applied)
+        for one in (first, again):
+            record = one.record if isinstance(one, MoveResult) else one.lead
+            assert store[Ref("lead", record.id)] == record
+
+
+class TestCalls:
+    """A call that is misspelt is refused in words, before anything is loaded."""
+
+    @pytest.mark.parametrize(
+        ("given", "error", "words"),
+        [
+            ({"reasn": "x"}, TypeError, "there is no argument reasn=, did you mean reason=?"),
+            ({"zzz": 1}, TypeError, "there is no argument zzz="),
+            ({"known": Known()}, TypeError, "known= is what the store answers: leave it out"),
+            (
+                {"rules": presets.bitrix24},
+                TypeError,
+                "rules is a preset that was not called: write () behind it",
+            ),
+            ({"rules": "bitrix24"}, TypeError, "rules is a ConversionRules, not a str"),
+            ({"key": 17}, TypeError, "key is a text or None, not a int"),
+            ({"attempts": "5"}, TypeError, "attempts is a int, not a str"),
+            ({"attempts": 0}, ValueError, "attempts= is how often it is decided in all: at least"),
+        ],
+        ids=["misspelt", "unknown", "known", "preset", "rules", "key", "attempts", "never"],
+    )
+    def test_arguments(
+        self, drivers: Drivers, given: dict[str, Any], error: type[Exception], words: str
+    ) -> None:
+        """Whatever is given by name is looked at, as in any other function."""
+        store = holding(NEW)
+        arriving = {"rules": RULES, "at": AT}
+        calls: list[Callable[[], object]] = [
+            lambda: drivers.convert(store, "L-7", ["deal"], **(asked() | given)),
+            lambda: drivers.advance(store, "L-7", "WORK", **(asked() | given)),
+            lambda: drivers.reverse(store, "L-7", **(asked() | given)),
+        ]
+        if "reasn" not in given:  # nobody gives a reason there
+            calls.append(lambda: drivers.arrive(store, NEW, **(arriving | given)))
+        for call in calls:
+            with pytest.raises(error, match=f"^{re.escape(words)}"):
+                call()
+        assert ([], []) == (store.loads, store.applied)
+
+    def test_what_is_missing(self, drivers: Drivers) -> None:
+        """All that is missing is told at once."""
+        with pytest.raises(TypeError, match=r"^give actor= and at= and rules= as well$"):
+            drivers.convert(holding(NEW), "L-7", ["deal"])
+        with pytest.raises(TypeError, match=r"^give at= as well$"):
+            drivers.arrive(holding(NEW), NEW, rules=RULES)
+        with pytest.raises(TypeError, match="there is no argument actor="):
+            drivers.arrive(holding(NEW), NEW, **asked())
+        with pytest.raises(TypeError, match="there is no argument values="):
+            drivers.reverse(holding(NEW), "L-7", **asked(values={}))
+        with pytest.raises(TypeError, match="there is no argument mode="):
+            drivers.advance(holding(NEW), "L-7", "WORK", **asked(mode="convert"))
+
+    def test_a_record_in_place_of_its_id(self, drivers: Drivers) -> None:
+        """A lead is named by its id; a record that is moved also by its ref."""
+        store = holding(NEW)
+        for one in (NEW, LEAD_REF):
+            words = f"^a lead is named by its id, a text, not a {type(one).__name__}: write .id"
+            with pytest.raises(TypeError, match=words):
+                drivers.convert(store, one, ["deal"], **asked())
+            with pytest.raises(TypeError, match=words):
+                drivers.reverse(store, one, **asked())
+        with pytest.raises(TypeError, match=r"not a Lead: write .id behind it"):
+            drivers.advance(store, NEW, "WORK", **asked())
+        with pytest.raises(TypeError, match=r"^a lead is named by its id, a text, not a int$"):
+            drivers.convert(store, 7, ["deal"], **asked())
+        with pytest.raises(TypeError, match=r"^lead is a Lead, not a str$"):
+            drivers.arrive(store, "L-7", rules=RULES, at=AT)
+        assert [] == store.loads
+
+    def test_no_store(self) -> None:
+        """What is no store, or none yet, is refused."""
+        store: Any = object()
+        with pytest.raises(TypeError, match="such as MemoryStore or SqlStore, not a object"):
+            convert_stored(store, "L-7", ["deal"], **asked())
+        store = MemoryStore
+        with pytest.raises(TypeError, match="not its class: make a MemoryStore first"):
+            convert_stored(store, "L-7", ["deal"], **asked())
+
+    def test_the_other_sort_of_store(self) -> None:
+        """A store that is awaited has drivers of its own, and so has one that is not."""
+        store: Any = Awaited(holding(NEW))
+        with pytest.raises(TypeError, match="is awaited: use the driver that ends in _async"):
+            convert_stored(store, "L-7", ["deal"], **asked())
+        store = holding(NEW)
+        with pytest.raises(TypeError, match="is not awaited: use the driver without _async"):
+            asyncio.run(convert_stored_async(store, "L-7", ["deal"], **asked()))
+
+    def test_a_store_that_answers_nothing(self, drivers: Drivers) -> None:
+        """A store that forgets to return what it must is told so."""
+
+        class Silent(Watched):
+            def apply(self, changes: ChangeSet, /) -> Any:  # noqa: ANN401 - it is wrong
+                super().apply(changes)
+
+        class Dumb(Watched):
+            def load(self, wanted: Wanted, /) -> Any:  # noqa: ANN401 - it is wrong
+                return super().load(wanted).records
+
+        for cls, words in (
+            (Silent, r"^apply\(\) of a store returns a Receipt, not a NoneType$"),
+            (Dumb, r"^load\(\) of a store returns a Known, not a tuple$"),
+        ):
+            with pytest.raises(TypeError, match=words):
+                drivers.convert(cls(holding(NEW).store), "L-7", ["deal"], **asked())
+
+    @pytest.mark.parametrize("name", ["SqlStore", "AsyncSqlStore"])
+    def test_an_extra_that_is_missing(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without SQLAlchemy the stores that need it say what to install."""
+        for module in ("sql", "_sql_errors"):
+            monkeypatch.delitem(sys.modules, f"leadconvert.stores.{module}", raising=False)
+            monkeypatch.delattr(stores, module, raising=False)
+        with monkeypatch.context() as without:
+            without.setitem(sys.modules, "sqlalchemy", None)
+            with pytest.raises(ModuleNotFoundError) as missing:
+                getattr(stores, name)
+            assert f"{name} needs: pip install 'leadconvert[sql]'" == str(missing.value)
+        monkeypatch.setitem(sys.modules, "sqlalchemy.exc", None)
+        with pytest.raises(ModuleNotFoundError, match=r"sqlalchemy\.exc"):
+            getattr(stores, name)
+
+    def test_a_name_that_is_misspelt(self) -> None:
+        """Any other name is none of the package."""
+        with pytest.raises(AttributeError, match="has no attribute 'SQLStore'"):
+            _ = stores.SQLStore
 
 
 class TestApart:

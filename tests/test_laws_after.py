@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -206,6 +207,8 @@ class Store:
         match change:
             case Update() | Delete() if change.revision != record.revision:
                 raise StaleError(f"{ref} has changed")
+            case Delete() if not change.sees(partial(kind.read, record)):
+                raise StaleError(f"{ref} has others")
             case Delete():
                 del records[ref]
             case Update():
@@ -219,8 +222,8 @@ class Store:
 
     # -- what a host asks of it --------------------------------------------------------------------
 
-    def known(self, asked: Wanted, *, around: bool = False) -> Known:
-        """Return what is asked for and no more, or else also whom all that points at."""
+    def known(self, asked: Wanted) -> Known:
+        """Return what is asked for, and no more."""
         refs = {self.now(ref) for ref in asked.refs}
         meant = refs | {self.now(ref) for _, _, ref in asked.related}
         for ref, record in self.records.items():
@@ -231,8 +234,6 @@ class Store:
                 for name, field, to in asked.related
             )
             refs |= {ref} if pointing or not keys.isdisjoint(asked.matches) else set()
-        for ref in [*refs] if around else []:
-            refs |= self.pointed_at(ref)
         return Known(
             records=[self.records[ref] for ref in sorted(refs, key=str) if ref in self.records],
             traces=[self.traces[one] for one in asked.traces if one in self.traces],
@@ -1207,11 +1208,12 @@ class AfterLife(RuleBasedStateMachine):
     def decide(self, lead: Lead, into: Iterable[Target], **how: Any) -> Plan:  # noqa: ANN401
         """Plan with what `wanted` lists; a host that loads everything learns the same."""
         rules, targets, mode = self.store.rules, tuple(into), how.get("mode", "convert")
-        merged = Known(merged=self.store.merged.items())
-        asked = wanted(lead, targets, rules=rules, mode=mode, known=merged)
+        known = Known(merged=self.store.merged.items())
+        for _ in range(2):  # what it lists depends on what was found before
+            known = self.store.known(wanted(lead, targets, rules=rules, mode=mode, known=known))
         some, everything = (
-            plan(lead, targets, rules=rules, actor=ADA, at=self.clock, known=known, **how)
-            for known in (self.store.known(asked, around=True), self.store.everything)
+            plan(lead, targets, rules=rules, actor=ADA, at=self.clock, known=found, **how)
+            for found in (known, self.store.everything)
         )
         assert attrs.evolve(some, required_access=()) == attrs.evolve(
             everything, required_access=()

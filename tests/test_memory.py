@@ -443,6 +443,40 @@ class TestDelete:
         store.apply(changes(Delete(DEAL, "4"), Insert(taken, {"title": "New"})))
         assert Deal(id="D-5", revision="6", title="New") == store.records[DEAL]
 
+    def test_who_is_attached(self, store: MemoryStore) -> None:
+        """Nobody is lost who was added meanwhile, or by this very change set."""
+        seen: dict[str, list[Ref]] = {"converted_from": [LEAD]}
+        other = ref("lead", "L-8")
+        attach, detach = (
+            step(ENGINES, "converted_from", [one])
+            for step, one in ((Attach, other), (Detach, LEAD))
+        )
+        asked = changes(attach, Delete(ENGINES, "3", seen))
+        gone = ConflictError("others are attached by now", [ENGINES])
+        assert gone == refused(store, asked, ConflictError)
+        assert gone == refused(store, changes(detach, Delete(ENGINES, "3", seen)), ConflictError)
+        store.apply(changes(attach, detach, Delete(ENGINES, "3", {"converted_from": [other]})))
+        assert ENGINES not in store.records
+
+    def test_no_revision_is_told(self, store: MemoryStore) -> None:
+        """What is updated or made, and removed at once, has no revision; what is made again has."""
+        again = attrs.evolve(DEAL, provisional=True)
+        receipt = store.apply(
+            changes(
+                Update(DEAL, "4", {"title": "x"}),
+                Delete(DEAL, "4"),
+                Insert(NEW, {"title": "y"}),
+                Delete(NEW, None),
+            )
+        )
+        assert ((NEW, NEW.stored),) == receipt.ids
+        assert () == receipt.revisions
+        receipt = store.apply(
+            changes(Insert(again, {}), Delete(DEAL, None), Insert(again, {"title": "z"}))
+        )
+        assert ((DEAL, "9"),) == receipt.revisions
+        assert "9" == store.records[DEAL].revision
+
 
 class TestUnfit:
     @pytest.mark.parametrize(

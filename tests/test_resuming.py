@@ -372,6 +372,7 @@ class TestPlainData:
                 "values": {},
                 "closing": True,
                 "mode": "convert",
+                "along": 0,
             },
             "asked": [[None, "comments"], [0, "title"]],
             "questions": [],

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, cast
 
 import attrs
@@ -268,6 +269,9 @@ class Shelf:
             written = {name: plain(bind(one, ids)) for name, one in change.values.items()}
         elif isinstance(change, Delete):
             assert change.revision == record.revision
+            assert change.sees(partial(kind.read, record))
+            sets = {name for name, one in kind.members.items() if one.to and one.multiple}
+            assert sets == change.attached.keys()
             del self.records[ref]
             return
         else:
@@ -360,7 +364,7 @@ class TestNewRecords:
         undone = shelf.look().result()
 
         assert (
-            Delete(NEW_DEAL, "9"),
+            Delete(NEW_DEAL, "9", {"contact_ids": (), "converted_from": (L_7,)}),
             Update(
                 L_7,
                 "1+",
@@ -492,7 +496,7 @@ class TestRecordsThatExisted:
         assert ((NEW_DEAL,), (C_3,)) == (undone.removed, undone.released)
         assert (
             Detach(C_3, "converted_from", [L_7]),
-            Delete(NEW_DEAL, "1"),
+            Delete(NEW_DEAL, "1", {"contact_ids": (C_3,), "converted_from": (L_7,)}),
         ) == undone.changes.changes[:-1]
 
     def test_linked_and_gone_since(self) -> None:

@@ -72,6 +72,7 @@ from leadconvert.values import canonical
 
 AT = datetime(2027, 1, 31, 9, 30, tzinfo=UTC)
 ADMIN = Actor("u-1", roles=["admin"])
+ADA = MatchKey("email", "ada@example.com")
 
 
 class Heat(StrEnum):
@@ -275,13 +276,54 @@ class TestValues:
     @pytest.mark.parametrize("field", ["title", "tags", "UF_other", "contact_ids"])
     def test_text_that_no_database_holds(self, store: SqlStore, inside: Inside, field: str) -> None:
         """Half a character is refused, with the field and the record, and nothing is written."""
+        put(store, Deal(id="D-4", title="x"))
+        before, now = inside.rows(), read(store, "deal", "D-4").revision
         value = "a\ud800" if field in {"title", "UF_other"} else ("a\ud800",)
-        new = Ref("deal", "D-5", provisional=True)
+        new, good = (Ref("deal", id_, provisional=True) for id_ in ("D-5", "D-6"))
+        for id_, last in (
+            ("D-5", Insert(new, {"title": "x", field: value})),
+            ("D-4", Update(Ref("deal", "D-4"), now, {field: value})),
+        ):
+            with pytest.raises(UnfitValueError) as refused:
+                applied(store, Insert(good, {"title": "x"}), last)
+            assert f"text holds half a character in {field}: deal {id_}" == str(refused.value)
+            assert before == inside.rows()
+
+    @pytest.mark.parametrize("what", ["id", "link", "reference", "key"])
+    def test_text_too_long_to_find(self, store: SqlStore, inside: Inside, what: str) -> None:
+        """PostgreSQL finds nothing by a text so long: there it is refused whole."""
+        long = token_hex(20_000)
+        put(store, Deal(id="D-4", title="x"))
+        before = inside.rows()
+        new = Ref("deal", long if what == "id" else "D-5", provisional=True)
+        values: dict[str, object] = {"title": "x"}
+        values |= {"contact_ids": (long,)} if what == "link" else {}
+        values |= {"company_id": long} if what == "reference" else {}
+        asked = change_set(Insert(new, values), key=long if what == "key" else None)
+        if on_sqlite(store):
+            assert not store.apply(asked).replayed
+            assert store.apply(asked).replayed
+        else:
+            with pytest.raises(UnfitValueError, match="a value that the database cannot hold"):
+                store.apply(asked)
+            assert before == inside.rows()
+            # what is not there is not found either, and nothing is in the way of that
+            company = Ref("company", long)
+            wanted = Wanted(refs=(new,), key=long, related=(("deal", "company_id", company),))
+            assert () == store.load(wanted).records
+
+    def test_such_text_in_what_is_attached(self, store: SqlStore, inside: Inside) -> None:
+        """Nor is it attached; what could not be attached cannot be taken out."""
+        put(store, Deal(id="D-5", title="x", contact_ids=["C-1"]))
+        before, deal = inside.rows(), Ref("deal", "D-5")
+        half = Ref("contact", "a\ud800")
+        good = Attach(deal, "contact_ids", [Ref("contact", "C-2")])
         with pytest.raises(UnfitValueError) as refused:
-            applied(store, Insert(new, {"title": "x", field: value}))
-        assert f"text holds half a character in {field}: deal D-5" == str(refused.value)
-        assert [] == inside.refs()
-        assert 0 == inside.count("lc_receipts")
+            applied(store, good, Attach(deal, "contact_ids", [half]))
+        assert "text holds half a character in contact_ids: deal D-5" == str(refused.value)
+        with pytest.raises(UnfitValueError):
+            applied(store, good, Detach(deal, "contact_ids", [half]))
+        assert before == inside.rows()
 
     @pytest.mark.parametrize("field", ["title", "tags", "UF_other", "contact_ids"])
     def test_a_nul(self, store: SqlStore, field: str) -> None:
@@ -686,13 +728,45 @@ class TestApplying:
         wanted = Wanted(related=(("deal", field, Ref("contact", "C-1")),))
         assert () == store.load(wanted).records
 
-    @pytest.mark.parametrize("sort", [Insert, Update])
-    def test_a_kind_it_was_not_made_for(self, store: SqlStore, sort: type) -> None:
-        """A kind without a table is refused, whatever is said of it."""
-        ref, key = Ref("nothing", "N-1"), MatchKey("email", "ada@example.com")
-        given: tuple[object, ...] = (ref, {}) if sort is Insert else (ref, "1", {})
-        with pytest.raises(UnfitValueError, match="the store has no kind 'nothing': nothing N-1"):
-            applied(store, sort(*given, [Claim(key)]))
+    @pytest.mark.parametrize(
+        "change",
+        [
+            Insert(Ref("nothing", "N-1", provisional=True), {}, [Claim(ADA)]),
+            Update(Ref("nothing", "N-1"), "1", {}, [Claim(ADA)]),
+            Delete(Ref("nothing", "N-1"), "1"),
+            Attach(Ref("nothing", "N-1"), "converted_from", [Ref("lead", "L-1")]),
+            Detach(Ref("nothing", "N-1"), "converted_from", [Ref("lead", "L-1")]),
+        ],
+        ids=lambda change: type(change).__name__,
+    )
+    def test_a_kind_it_was_not_made_for(
+        self, store: SqlStore, inside: Inside, change: Change
+    ) -> None:
+        """A kind without a table is refused, whatever is to be done, and nothing is written."""
+        put(store, Deal(id="D-5", title="x"))
+        before = inside.rows()
+        new = Insert(Ref("deal", "D-6", provisional=True), {"title": "x"})
+        expected = UnfitValueError("the store has no kind 'nothing'", [Ref("nothing", "N-1")])
+        with pytest.raises(UnfitValueError) as refused:
+            applied(store, new, change)
+        assert expected.message == refused.value.message
+        assert ["nothing N-1"] == [str(ref) for ref in refused.value.refs]
+        assert before == inside.rows()
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [
+            Wanted(refs=(Ref("deal", "D-5"), Ref("nothing", "N-1"))),
+            Wanted(matches=(("nothing", ADA),)),
+            Wanted(related=(("nothing", "company_id", Ref("company", "CO-9")),)),
+        ],
+        ids=["refs", "matches", "related"],
+    )
+    def test_a_kind_that_is_asked_for(self, store: SqlStore, wanted: Wanted) -> None:
+        """Nor can be asked for what it was not made for."""
+        put(store, Deal(id="D-5", title="x"))
+        with pytest.raises(UnfitValueError, match="the store has no kind 'nothing'"):
+            store.load(wanted)
 
     def test_who_is_there_already_is_named(self, store: SqlStore) -> None:
         """Of many records to insert just those are named whose ids are taken."""

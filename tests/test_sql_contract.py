@@ -1,45 +1,17 @@
 """The contract of a store, on SQLite and on PostgreSQL, waited for and awaited."""
 
-import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 import attrs
 import pytest
-from databases import Inside, empty_schema
+from databases import Inside, empty_schema, waiting
 from sqlalchemy import URL, Engine, make_url
 
-from leadconvert import ChangeSet, Known, Receipt, Wanted
-from leadconvert.errors import StoreError
-from leadconvert.stores import AsyncSqlStore, SqlStore
+from leadconvert.stores import SqlStore
 from leadconvert.testing import Opened, StoreContract
-
-
-@attrs.frozen
-class Waiting:
-    """A store that is awaited, as one that is not."""
-
-    store: AsyncSqlStore
-    runner: asyncio.Runner
-
-    @property
-    def owns_transaction(self) -> bool:
-        """As the store's."""
-        return self.store.owns_transaction
-
-    def load(self, wanted: Wanted, /) -> Known:
-        """Wait for it."""
-        return self.runner.run(self.store.load(wanted))
-
-    def apply(self, changes: ChangeSet, /) -> Receipt:
-        """Wait for it."""
-        return self.runner.run(self.store.apply(changes))
-
-    def apply_many(self, sets: Iterable[ChangeSet], /) -> tuple[Receipt | StoreError, ...]:
-        """Wait for it."""
-        return self.runner.run(self.store.apply_many(sets))
 
 
 class OnTables(StoreContract):
@@ -72,11 +44,9 @@ class OnTables(StoreContract):
     @contextmanager
     def awaited_on(cls, url: URL) -> Iterator[None]:
         """Open a store that is awaited at *url*; while it loads nobody else can be awaited."""
-        with cls.on(url), asyncio.Runner() as runner:
-            store = AsyncSqlStore.from_url(url, rules=cls.rules)
-            cls.opened = attrs.evolve(cls.opened, store=Waiting(store, runner))
+        with cls.on(url), waiting(url, cls.rules) as store:
+            cls.opened = attrs.evolve(cls.opened, store=store)
             yield
-            runner.run(store.close())
 
 
 class TestSqlite(OnTables):

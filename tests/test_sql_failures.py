@@ -180,15 +180,18 @@ class TestClosed:
         """A store that was closed does nothing more."""
         store = filled(url)
         store.close()
+        before = Inside(url, RULES).rows()
         for call in (
             store.create,
             lambda: store.load(Wanted()),
-            lambda: store.apply(change_set()),
+            lambda: store.apply(change_set(new_deal())),
+            lambda: store.apply_many([change_set(new_deal())]),
             lambda: store.apply_many([]),
         ):
             with pytest.raises(StoreError) as refused:
                 call()
-            assert "the store is closed" == str(refused.value)
+            assert StoreError("the store is closed") == refused.value
+        assert before == Inside(url, RULES).rows()
 
     def test_a_closed_connection(self, url: URL) -> None:
         """Nor does one on a connection that was closed, or whose transaction failed."""
@@ -218,25 +221,145 @@ class TestClosed:
             connection.rollback()
 
 
+#: What a receipt is not, as JSON data.
+NO_RECEIPTS = (
+    "5",
+    "null",
+    "[]",
+    '"x"',
+    '{"key": 5, "fingerprint": "f"}',
+    '{"key": "k", "fingerprint": "f", "ids": 5}',
+    '{"key": "k", "fingerprint": "f", "ids": [[{"kind": "deal"}, {}]]}',
+    '{"key": "k", "fingerprint": "f", "revisions": [[{"kind": "deal", "id": "D-5"}, 1]]}',
+    '{"key": "k", "fingerprint": "f", "more": 5}',
+)
+UNREADABLE = StoreError("what is stored cannot be read")
+
+
+class TestUnreadable:
+    def spoil(self, url: URL, table: str, column: str, value: str) -> None:
+        """Write JSON data, or what is none, past the store."""
+        with Inside(url, RULES).engine.begin() as connection:
+            said = f"UPDATE {table} SET {column} = :value"
+            if connection.dialect.name == "postgresql":
+                said = f"UPDATE {table} SET {column} = CAST(:value AS jsonb)"
+            connection.execute(text(said), {"value": value})
+
+    def refused(self, url: URL, store: SqlStore, expected: StoreError) -> None:
+        """Fail unless whatever needs the receipt of k is refused, and nothing is written."""
+        before = Inside(url, RULES).rows()
+        for call in (
+            lambda: store.apply(ChangeSet(key="k", fingerprint="f", changes=[new_deal()])),
+            lambda: store.apply(ChangeSet(key="l", fingerprint="f", after=["k"])),
+            lambda: store.load(Wanted(refs=(DEAL,), key="k")),
+        ):
+            with pytest.raises(StoreError) as refused:
+                call()
+            assert expected == refused.value
+        assert before == Inside(url, RULES).rows()
+
+    @pytest.mark.parametrize("value", NO_RECEIPTS)
+    def test_what_is_no_receipt(self, url: URL, value: str) -> None:
+        """What stands in the place of a receipt, and is none, is refused wherever it is needed."""
+        with filled(url) as store:
+            store.apply(ChangeSet(key="k", fingerprint="f"))
+            self.spoil(url, "lc_receipts", "receipt", value)
+            self.refused(url, store, UNREADABLE)
+
+    @pytest.mark.parametrize("value", ['{"key": "x", "fingerprint": "f"}', "{}"])
+    def test_a_receipt_of_another(self, url: URL, value: str) -> None:
+        """A receipt is refused under a key that is not its own."""
+        with filled(url) as store:
+            store.apply(ChangeSet(key="k", fingerprint="f"))
+            self.spoil(url, "lc_receipts", "receipt", value)
+            told = "what is stored under the key 'k' is no receipt of it"
+            self.refused(url, store, StoreError(told))
+
+    def test_what_is_no_data(self, sqlite: URL) -> None:
+        """SQLite holds any text in the place of data."""
+        with filled(sqlite) as store:
+            store.apply(ChangeSet(key="k", fingerprint="f"))
+            self.spoil(sqlite, "lc_receipts", "receipt", "{")
+            before = Inside(sqlite, RULES).count("lc_deal")
+            with pytest.raises(StoreError, match="what is stored cannot be read"):
+                store.apply(ChangeSet(key="k", fingerprint="f", changes=[new_deal()]))
+        assert before == Inside(sqlite, RULES).count("lc_deal")
+
+    def test_of_many_just_that_one_is_refused(self, url: URL) -> None:
+        """What cannot be read is refused alone; the others are applied."""
+        with filled(url) as store:
+            store.apply(ChangeSet(key="k", fingerprint="f"))
+            with Inside(url, RULES).engine.begin() as connection:
+                connection.execute(text("UPDATE lc_receipts SET key = 'l' WHERE key = 'k'"))
+            sets = [change_set(new_deal("D-6")), ChangeSet(key="l", fingerprint="f")]
+            one, two, three = store.apply_many([*sets, change_set(new_deal("D-7"))])
+        assert StoreError("what is stored under the key 'l' is no receipt of it") == two
+        assert [sets[0].key, "Receipt"] == [getattr(one, "key", None), type(three).__name__]
+        assert 3 == Inside(url, RULES).count("lc_deal")
+
+    def test_what_is_no_trace(self, url: URL) -> None:
+        """What stands in the place of a trace, and is none, is told when it is asked for."""
+        with filled(url) as store:
+            store.apply(ChangeSet(key="k", fingerprint="f", traces=[Trace(id="L-7.1")]))
+            self.spoil(url, "lc_traces", "trace", "5")
+            with pytest.raises(StoreError) as refused:
+                store.load(Wanted(traces=("L-7.1",)))
+            assert UNREADABLE == refused.value
+            assert 1 == len(store.load(Wanted(refs=(DEAL,))).records)
+
+    def test_what_is_no_record(self, url: URL) -> None:
+        """What stands beside the columns of a record, and is nothing, is told by whoever reads."""
+        with filled(url) as store:
+            [deal] = store.load(Wanted(refs=(DEAL,))).records
+            self.spoil(url, "lc_deal", "extra", "5")
+            with pytest.raises(StoreError) as refused:
+                store.load(Wanted(refs=(DEAL,)))
+            assert UNREADABLE == refused.value
+            with pytest.raises(StoreError) as refused:
+                store.apply(change_set(Update(DEAL, deal.revision, {"title": "New"})))
+            assert UNREADABLE == refused.value
+
+    def test_what_is_no_number(self, sqlite: URL) -> None:
+        """SQLite holds any text in the place of an amount."""
+        with filled(sqlite) as store:
+            self.spoil(sqlite, "lc_deal", "amount", "much")
+            with pytest.raises(StoreError) as refused:
+                store.load(Wanted(refs=(DEAL,)))
+        assert UNREADABLE == refused.value
+
+
+def read_only(url: URL) -> URL:
+    """The URL of the same database, only to be read."""
+    if url.get_backend_name() == "sqlite":
+        only = URL.create("sqlite", database=f"file:{url.database}")
+        return only.update_query_dict({"mode": "ro", "uri": "true"})
+    options = f"{url.query['options']} -cdefault_transaction_read_only=on"
+    return url.update_query_dict({"options": options})
+
+
 class TestReadOnly:
     def test_a_database_that_can_only_be_read(self, url: URL) -> None:
         """It is read, and nothing is written."""
         filled(url).close()
-        if url.get_backend_name() == "sqlite":
-            only = URL.create("sqlite", database=f"file:{url.database}").update_query_dict(
-                {"mode": "ro", "uri": "true"}
-            )
-        else:
-            options = f"{url.query['options']} -cdefault_transaction_read_only=on"
-            only = url.update_query_dict({"options": options})
-        with SqlStore.from_url(only, rules=RULES) as store:
+        before = Inside(url, RULES).rows()
+        with SqlStore.from_url(read_only(url), rules=RULES) as store:
             assert 1 == len(store.load(Wanted(refs=(DEAL,))).records)
             with pytest.raises(StoreError) as refused:
                 store.apply(change_set(new_deal()))
             assert StoreError("the database is read-only") == refused.value
             told = [StoreError("the database is read-only")] * 2
             assert told == list(store.apply_many([change_set(new_deal()), change_set()]))
-        assert [DEAL] == Inside(url, RULES).refs()
+        assert before == Inside(url, RULES).rows()
+
+    def test_a_database_without_tables(self, url: URL) -> None:
+        """Where they cannot be made that is told too."""
+        if url.get_backend_name() == "sqlite":
+            sqlite3.connect(str(url.database)).close()
+        with SqlStore.from_url(read_only(url), rules=RULES) as store:
+            for call in (store.create, lambda: store.load(Wanted())):
+                with pytest.raises(StoreError) as refused:
+                    call()
+                assert StoreError("the database is read-only") == refused.value
 
 
 class TestFull:

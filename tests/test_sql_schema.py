@@ -282,11 +282,39 @@ class TestRefusing:
         with opened(url) as store:
             store.create()
         run(url, statement)
+        late = [ChangeSet(key=key, fingerprint="f") for key in ("a", "b")]
         with opened(url) as store:
-            for call in (store.create, lambda: store.load(Wanted())):
+            for call in (
+                store.create,
+                lambda: store.load(Wanted()),
+                lambda: store.apply(late[0]),
+            ):
                 with pytest.raises(SchemaVersionError) as refused:
                     call()
                 assert why == str(refused.value)
+            assert [SchemaVersionError(why)] * 2 == list(store.apply_many(late))
+        assert 0 == Inside(url, rules_of()).count("lc_receipts")
+
+    def test_what_the_tables_are_called_is_no_data(self, tmp_path: Path) -> None:
+        """SQLite holds any text in the place of data."""
+        with database("sqlite", tmp_path) as url, opened(url) as store:
+            store.create()
+            run(url, "UPDATE lc_schema SET layout = '{'")
+            with (
+                opened(url) as other,
+                pytest.raises(SchemaVersionError, match="tables are called cannot be read"),
+            ):
+                other.load(Wanted())
+
+    def test_a_table_of_somebody_else(self, url: URL) -> None:
+        """A table of ours by name alone is left alone."""
+        run(url, "CREATE TABLE lc_schema (theirs INTEGER)")
+        run(url, "INSERT INTO lc_schema VALUES (1)")
+        with opened(url) as store:
+            for call in (store.create, lambda: store.load(Wanted())):
+                with pytest.raises(SchemaVersionError, match="not as they were made"):
+                    call()
+        assert ["theirs"] == columns(url, "lc_schema")
 
     def test_a_table_that_somebody_removed(self, url: URL) -> None:
         """A table that is gone is told, each time anew."""

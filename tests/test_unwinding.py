@@ -132,7 +132,8 @@ class TestEachStep:
             Deal(id="D-5", revision="3", title="Engine", converted_from=["L-7"]),
         )
 
-        assert (Delete(D_5, "3"),) == done.changes
+        attached = {"converted_from": (L_7,), "contact_ids": ()}
+        assert (Delete(D_5, "3", attached),) == done.changes
         assert ((D_5,), (), (), []) == (done.removed, done.restored, done.released, done.problems)
 
     def test_merged(self) -> None:
@@ -181,9 +182,44 @@ class TestEachStep:
         """It is removed like what was created."""
         task = GenericRecord(kind="task", id="T-1", custom={"completed": True})
 
-        assert (Delete(T_1, None),) == unwound(
+        assert (Delete(T_1, None, {"deal_ids": ()}),) == unwound(
             [step("copied", T_1, written={"completed": True})], task
         ).changes
+
+    def test_who_is_attached_when_it_is_removed(self) -> None:
+        """Whoever is in its sets by then, once what was done to it later is taken back."""
+        pets = Field("pets", "reference", to="animal", multiple=True)
+        deal = attrs.evolve(DEAL, custom=[pets, Field("UF_TAGS", "text", multiple=True)])
+        written = {"contact_ids": (C_3, C_4), "UF_TAGS": ("x",)}
+        done = unwound(
+            [
+                step("created", D_5, written=written, attached=BACK),
+                step("linked", D_5, attached=[("contact_ids", C_3)]),
+                step("merged", D_5, {"pets": (Ref("animal", "A-1"),)}, {"pets": ()}),
+            ],
+            Deal(
+                id="D-5",
+                contact_ids=["C-3", "C-4"],
+                converted_from=["L-7"],
+                custom={"UF_TAGS": ("x",)},
+            ),
+            rules=attrs.evolve(RULES, kinds=[CONTACT, COMPANY, deal]),
+        )
+
+        assert [] == done.problems
+        assert (
+            Update(D_5, None, {"pets": (Ref("animal", "A-1"),)}),
+            Detach(D_5, "contact_ids", [C_3]),
+            Delete(
+                D_5,
+                None,
+                {
+                    "contact_ids": (C_4,),
+                    "converted_from": (L_7,),
+                    "pets": (Ref("animal", "A-1"),),
+                },
+            ),
+        ) == done.changes
 
     @pytest.mark.parametrize("action", ["filled", "something new"])
     def test_any_other(self, action: str) -> None:
@@ -203,7 +239,8 @@ class TestEachStep:
             Deal(id="D-5", contact_ids=["C-3"], converted_from=["L-7"]),
         )
 
-        assert (Delete(D_5, None),) == done.changes[1:]
+        attached = {"converted_from": (L_7,), "contact_ids": (C_3,)}
+        assert (Delete(D_5, None, attached),) == done.changes[1:]
         assert [Detach(T_1, "deal_ids", [D_5])] == [*done.changes[:1]]
 
 

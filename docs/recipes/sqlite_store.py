@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, TypeVar
 
 import attrs
@@ -165,8 +166,11 @@ class SqliteStore:
             raise ConflictError("it was changed meanwhile", [ref])
         elif isinstance(change, Update):
             self._put(ref, self._revised(_fitting(ref, kind, there, change.values), ref, revisions))
+        elif not change.sees(partial(kind.read, there)):
+            raise ConflictError("others are attached by now", [ref])
         else:
             self._remove(ref)
+            revisions.pop(ref, None)
 
     def _revised(self, record: Record, ref: Ref, revisions: dict[Ref, str]) -> Record:
         """Return a record with a revision that none ever had."""

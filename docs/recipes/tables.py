@@ -251,10 +251,12 @@ class TableStore:
             seen = _number(change.revision)
         there = {"id": [row["id"]], "revision": [seen]}
         with _fitting(ref):
+            values = self._values(kind, row)
             if isinstance(change, Delete):
-                done, record = self.tables.delete(kind.id, there), None
+                sees = change.sees(values.get)
+                done, record = sees and self.tables.delete(kind.id, there), None
+                revisions.pop(ref, None)
             else:
-                values = self._values(kind, row)
                 values |= _given(change, values)
                 record = kind.build(ref.id, values)
                 # what is attached makes no new revision

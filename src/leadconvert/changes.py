@@ -4,7 +4,7 @@ Every reference in a change is a `Ref`. The ids of records to insert are provisi
 keep them or give its own, and says which in its receipt.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import attrs
@@ -13,7 +13,7 @@ from leadconvert.errors import IdempotencyError
 from leadconvert.matching import MatchKey
 from leadconvert.past import Conversion
 from leadconvert.traces import Trace, TraceStep
-from leadconvert.values import FrozenMap, Ref, all_of, aware, texts
+from leadconvert.values import FrozenMap, Ref, all_of, aware, ids_in, texts
 
 
 __all__ = [
@@ -36,6 +36,10 @@ __all__ = [
 
 def _refs(values: Iterable[Ref]) -> tuple[Ref, ...]:
     return tuple(values)
+
+
+def _attached(values: Mapping[str, Iterable[Ref]]) -> FrozenMap[tuple[Ref, ...]]:
+    return FrozenMap({field: _refs(refs) for field, refs in values.items()})
 
 
 @attrs.frozen
@@ -136,14 +140,34 @@ class Detach:
 class Delete:
     """Remove a record, if *revision* is still its current one.
 
+    `Attach` makes no revision, so *attached* tells, by field id, whom the decision saw in each
+    field that is a set of refs: a store refuses the change if others are there by now, or fewer.
+
     Example:
         >>> from leadconvert import Delete, Ref
-        >>> Delete(Ref("deal", "D-5"), "1").revision
-        '1'
+        >>> Delete(Ref("deal", "D-5"), "1", {"converted_from": [Ref("lead", "L-7")]}).attached
+        FrozenMap({'converted_from': (Ref(kind='lead', id='L-7', provisional=False),)})
     """
 
     ref: Ref
     revision: str | None
+    attached: Mapping[str, tuple[Ref, ...]] = attrs.field(factory=FrozenMap, converter=_attached)
+
+    def sees(self, held: Callable[[str], object]) -> bool:
+        """Tell whether just those are attached that were seen; *held* reads a field by its id.
+
+        Example:
+            >>> from leadconvert import Company, Delete, Ref
+            >>> from leadconvert.fields import COMPANY
+            >>> company = Company(id="CO-9", converted_from=["L-7", "L-8"])
+            >>> seen = {"converted_from": [Ref("lead", "L-7")]}
+            >>> Delete(Ref("company", "CO-9"), "1", seen).sees(lambda f: COMPANY.read(company, f))
+            False
+        """
+        return all(
+            {*ids_in(held(field))} == {ref.id for ref in refs}
+            for field, refs in self.attached.items()
+        )
 
 
 #: One step of a change set.
@@ -364,19 +388,21 @@ def _bound_change(change: Change, ids: Mapping[Ref, Ref], revisions: Mapping[Ref
         change = attrs.evolve(change, revision=revisions.get(ref))
     match change:
         case Insert() | Update():
-            return attrs.evolve(
-                change,
-                ref=ref,
-                values={name: bind(value, ids) for name, value in change.values.items()},
-                claims=[
-                    Claim(one.key, [ids.get(seen, seen) for seen in one.seen])
-                    for one in change.claims
-                ],
-            )
+            values = {name: bind(value, ids) for name, value in change.values.items()}
+            claims = [
+                Claim(one.key, [ids.get(seen, seen) for seen in one.seen]) for one in change.claims
+            ]
+            if isinstance(change, Insert):
+                return Insert(ref, values, claims)
+            return Update(ref, change.revision, values, claims)
         case Attach() | Detach():
             return attrs.evolve(change, ref=ref, refs=[ids.get(one, one) for one in change.refs])
         case _:
-            return attrs.evolve(change, ref=ref)
+            attached = {
+                field: [ids.get(one, one) for one in refs]
+                for field, refs in change.attached.items()
+            }
+            return attrs.evolve(change, ref=ref, attached=attached)
 
 
 def _bound_event(event: Event, ids: Mapping[Ref, Ref]) -> Event:
@@ -385,8 +411,8 @@ def _bound_event(event: Event, ids: Mapping[Ref, Ref]) -> Event:
 
 
 def _bound_step(step: TraceStep, stored: Mapping[Ref, Ref]) -> TraceStep:
-    return attrs.evolve(
-        step,
+    return TraceStep(
+        action=step.action,
         ref=stored.get(step.ref, step.ref),
         before={name: bind(value, stored) for name, value in step.before.items()},
         written={name: bind(value, stored) for name, value in step.written.items()},

@@ -147,12 +147,14 @@ class Closing:
         kind, old = self._kind(draft), settled.record
         before = {name: kind.read(old, name) for name in draft.values}
         done = "linked" if draft.action == "link" else "merged" if before else "unchanged"
+        pointing = kind.references if draft.ref in self.pending else {}
         return TargetOutcome(
             ref=draft.ref,
             action=done,
             record=record,
             before=before,
             matched_by=settled.matched_by,
+            refers={name: str(field.to) for name, field in pointing.items()},
         )
 
     def _steps(self, draft: Draft) -> Iterator[Change]:

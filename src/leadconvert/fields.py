@@ -441,6 +441,19 @@ class Kind:
             if field.to is not None and name != self.converted_from
         }
 
+    @property
+    def keyed(self) -> frozenset[str]:
+        """The fields by which a record is known: its e-mails, its phones, and those of *keys*.
+
+        Example:
+            >>> from leadconvert.fields import COMPANY
+            >>> sorted(COMPANY.keyed)
+            ['emails', 'name', 'phones']
+        """
+        channels = (FieldType.EMAIL, FieldType.PHONE)
+        found = {name for name, field in self.members.items() if field.type in channels}
+        return frozenset(found.union(*self.keys.values()))
+
     def read(self, record: Record, field: str | None) -> object:
         """Return what *record* holds in *field*, or None where it holds nothing.
 
@@ -471,7 +484,11 @@ class Kind:
         if self.cls is None:
             return GenericRecord(kind=self.id, id=id, custom=values)
         own = attributes(self.cls)
-        bare = [name for name in self.members if self._needs(name)]
+        bare = [
+            name
+            for name, one in own.items()
+            if one.default is attrs.NOTHING and name in self.members
+        ]
         given = dict.fromkeys(bare) | dict(values)
         arguments = {own[name].alias or name: value for name, value in given.items() if name in own}
         custom = {name: value for name, value in values.items() if name not in own}

@@ -160,6 +160,8 @@ class Plain:
 
 def _shown(form: Literal["NFKC", "NFKD"], value: str) -> str:
     """Return *value* in a normal form of Unicode, without what shows nothing."""
+    if value.isascii() and value.isprintable():
+        return value
     told = unicodedata.normalize(form, value)
     return "".join(one for one in told if one not in _UNSEEN and unicodedata.category(one) != "Cf")
 

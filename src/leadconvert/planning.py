@@ -6,6 +6,7 @@ changes. This file is the specification of a conversion; whatever else converts 
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -21,7 +22,7 @@ from leadconvert.changes import ChangeSet, Insert, Update
 from leadconvert.choosing import Choices, choose
 from leadconvert.closing import Closing, key_of
 from leadconvert.earlier import Earlier
-from leadconvert.fields import Kind
+from leadconvert.fields import Kind, MisfitError
 from leadconvert.filling import Filler
 from leadconvert.leftovers import leftovers
 from leadconvert.linking import Links, there
@@ -34,13 +35,13 @@ from leadconvert.results import ConversionResult, Outcome, Row
 from leadconvert.rights import Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled, Settling
-from leadconvert.targets import Carry, Known, Mode, Pending, Request, Target
+from leadconvert.targets import Carry, Known, Mode, Pending, Request, Target, targets_of
 from leadconvert.travelling import Travelled, Travelling
 from leadconvert.values import FrozenMap, Ref, aware, expect, ids_in, is_empty
 from leadconvert.wanting import asked_for
 
 
-__all__ = ["plan"]
+__all__ = ["meant", "plan"]
 
 #: What no choice of targets can remedy.
 _OF_THE_LEAD: Final = frozenset({Cause.ALREADY_CONVERTED, Cause.STAGE})
@@ -113,9 +114,12 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     for answer in (carry or {}).values():
         if not isinstance(answer, Mapping):
             raise TypeError("carry= maps a lead field to {kind: target field}")
+    own = targets_of(into)
+    targets = asked_for(lead, own, rules)
     planner = _Planner(
         lead=lead,
-        targets=asked_for(lead, into, rules),
+        targets=targets,
+        along=len(targets) - len(own),
         rules=rules,
         actor=actor,
         at=aware(at),
@@ -132,10 +136,30 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     return planner.plan()
 
 
+def meant(kind: Kind, values: Mapping[str, object]) -> dict[str, object]:
+    """Return *values* for a record of *kind* in the form of its fields: one thing, said one way.
+
+    What does not fit its field stays as it is.
+
+    Example:
+        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.planning import meant
+        >>> meant(DEAL, {"amount": 5, "contact_ids": "C-3", "nothing": 1})
+        {'amount': Decimal('5'), 'contact_ids': ('C-3',), 'nothing': 1}
+    """
+    said = dict(values)
+    for name, value in values.items():
+        if value is not None and name in kind.members:
+            with suppress(MisfitError):
+                said[name] = kind.members[name].accept(value)
+    return said
+
+
 @attrs.define(kw_only=True)
 class _Planner:
     lead: Lead
     targets: tuple[Target, ...]
+    along: int
     rules: ConversionRules
     actor: Actor
     at: datetime
@@ -206,13 +230,20 @@ class _Planner:
     def request(self) -> Request:
         return Request(
             lead_id=self.lead.id,
-            targets=self.targets,
+            targets=tuple(self._meant(target) for target in self.targets),
             carry=self.carry,
-            values=self.values,
+            values=meant(self.rules.lead, self.values),
             closing=self.closing,
             mode=self.mode,
             key=self.key,
+            along=self.along,
         )
+
+    def _meant(self, target: Target) -> Target:
+        kind = self.kinds.get(target.kind)
+        if kind is None or not target.values:
+            return target
+        return attrs.evolve(target, values=meant(kind, target.values))
 
     def what_changes(self, travelled: Travelled) -> ConversionResult:
         result = Closing(

@@ -145,7 +145,8 @@ class _Standard:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "custom", FrozenMap(self.custom))
-        if shadowed := sorted(self.custom.keys() & attributes(type(self)).keys()):
+        own = attributes(type(self))
+        if shadowed := sorted(name for name in self.custom if name in own):
             raise ValueError(f"{', '.join(shadowed)}: a standard field, not a custom one")
 
     __repr__ = _told

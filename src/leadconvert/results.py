@@ -1,6 +1,6 @@
 """What a conversion gives back: the lead and its targets as they will be, and what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple, TypeVar, overload
 
@@ -12,7 +12,16 @@ from leadconvert.records import Company, Contact, Deal, Lead, Record, changed, h
 from leadconvert.values import FrozenMap, Ref, ids_in
 
 
-__all__ = ["ChildOutcome", "ConversionResult", "Outcome", "Row", "TargetOutcome", "dropped"]
+__all__ = [
+    "ChildOutcome",
+    "ConversionResult",
+    "Outcome",
+    "Row",
+    "TargetOutcome",
+    "check_given",
+    "dropped",
+    "given",
+]
 
 R = TypeVar("R", bound=Record)
 
@@ -86,9 +95,12 @@ class TargetOutcome:
     record: Record
     before: Mapping[str, object] = attrs.field(factory=FrozenMap, repr=False)
     matched_by: tuple[str, ...] = ()
+    #: Of a record that an earlier change set makes, the kinds its fields refer to, by field id.
+    refers: Mapping[str, str] = attrs.field(factory=FrozenMap, repr=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "before", FrozenMap(self.before))
+        object.__setattr__(self, "refers", FrozenMap(self.refers))
 
 
 @attrs.frozen(kw_only=True)
@@ -241,11 +253,14 @@ class ConversionResult:
             raise LookupError(f"there is no {cls.__name__}, only {made}")
         return found
 
-    def stored(self, receipt: Receipt) -> "ConversionResult":
+    def stored(self, receipt: Receipt, earlier: Iterable[Receipt] = ()) -> "ConversionResult":
         """Return this result as stored: with the store's ids and revisions, nothing provisional.
 
+        *earlier* are the receipts of the change sets that this one comes `after`, with others or
+        without: all of a batch will do.
+
         Raises:
-            ValueError: the receipt says nothing of a record this conversion made, or of one that
+            ValueError: the receipts say nothing of a record this conversion made, or of one that
                 it points at and an earlier one made.
 
         Example:
@@ -260,11 +275,9 @@ class ConversionResult:
             >>> stored.deal.id, stored.lead.conversions[0].targets[0].id
             ('5', '5')
         """
-        ids, revisions = dict(receipt.ids), dict(receipt.revisions)
+        ids, revisions = given(self.changes, receipt, earlier)
         written = self._written(ids)
-        provisional = [outcome.ref for outcome in self.outcomes if outcome.ref.provisional]
-        if missing := [str(ref) for ref in provisional if ref not in ids]:
-            raise ValueError(f"the receipt says nothing of {', '.join(missing)}")
+        check_given([outcome.ref for outcome in self.outcomes], self.changes, ids)
         outcomes = [
             attrs.evolve(
                 outcome,
@@ -316,21 +329,84 @@ class ConversionResult:
     def _written(self, ids: Mapping[Ref, Ref]) -> dict[Ref, Mapping[str, object]]:
         """Return by ref what is written, with refs wherever a record holds ids."""
         records = {outcome.ref: outcome.record for outcome in self.outcomes}
-        written: dict[Ref, Mapping[str, object]] = {}
+        written: dict[Ref, Mapping[str, object]] = {
+            outcome.ref: {
+                name: _refs_in(held(outcome.record).get(name), kind, ids)
+                for name, kind in outcome.refers.items()
+            }
+            for outcome in self.outcomes
+        }
         for change in self.changes.changes:
             if isinstance(change, Insert | Update):
                 written[change.ref] = {**written.get(change.ref, {}), **change.values}
             elif isinstance(change, Attach) and change.ref in records and change.refs:
-                kind = change.refs[0].kind
-                held_ids = ids_in(held(records[change.ref]).get(change.field))
-                made = (Ref(kind, one, provisional=True) for one in held_ids)
-                refs = tuple(one if one in ids else Ref(kind, one.id) for one in made)
+                value = held(records[change.ref]).get(change.field)
+                refs = _refs_in(value, change.refs[0].kind, ids)
                 written[change.ref] = {**written.get(change.ref, {}), change.field: refs}
         return written
 
     def __repr__(self) -> str:
         done = ", ".join(f"{outcome.action} {outcome.ref}" for outcome in self.outcomes)
         return f"<ConversionResult of lead {self.lead.id}: {done}>"
+
+
+def given(
+    changes: ChangeSet, receipt: Receipt, earlier: Iterable[Receipt] = ()
+) -> tuple[dict[Ref, Ref], dict[Ref, str]]:
+    """Return the ids and revisions that a store gave to all that *changes* speak of.
+
+    Example:
+        >>> from leadconvert import ChangeSet, Receipt, Ref
+        >>> from leadconvert.results import given
+        >>> first = Receipt(key="k-1", revisions=[(Ref("company", "CO-9"), "1")])
+        >>> other = Receipt(key="k-3", revisions=[(Ref("company", "CO-9"), "3")])
+        >>> changes = ChangeSet(key="k-2", fingerprint="f", after=["k-1"])
+        >>> given(changes, Receipt(key="k-2"), [first, other])[1]
+        {Ref(kind='company', id='CO-9', provisional=False): '1'}
+    """
+    by_key = {one.key: one for one in earlier}
+    # what others did later is not what is told here
+    receipts = [*(by_key[key] for key in changes.after if key in by_key), receipt]
+    ids = {new: stored for each in receipts for new, stored in each.ids}
+    return ids, {stored: revision for each in receipts for stored, revision in each.revisions}
+
+
+def check_given(refs: Iterable[Ref], changes: ChangeSet, ids: Mapping[Ref, Ref]) -> None:
+    """Check that of *refs*, and of whom the *changes* of others refer to, none is left provisional.
+
+    Raises:
+        ValueError: *ids* say nothing of one.
+
+    Example:
+        >>> from leadconvert import ChangeSet, Ref
+        >>> from leadconvert.results import check_given
+        >>> check_given([Ref("deal", "D-5")], ChangeSet(key="k", fingerprint="f"), {})
+    """
+    writing = [one for one in changes.changes if isinstance(one, Insert | Update)]
+    own = {one.ref for one in writing if isinstance(one, Insert)}
+    values = (value for one in writing for value in one.values.values())
+    pointed = (ref for value in values for ref in _provisional(value))
+    wanted = [ref for ref in refs if ref.provisional]
+    wanted += (ref for ref in pointed if ref not in own)
+    if missing := [str(ref) for ref in dict.fromkeys(wanted) if ref not in ids]:
+        also = ": give earlier= the receipts of what it comes after" if changes.after else ""
+        raise ValueError(f"the receipt says nothing of {', '.join(missing)}{also}")
+
+
+def _provisional(value: object) -> Iterator[Ref]:
+    """Yield the provisional refs in a value of a change."""
+    if isinstance(value, Ref) and value.provisional:
+        yield value
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _provisional(one)
+
+
+def _refs_in(value: object, kind: str, ids: Mapping[Ref, Ref]) -> object:
+    """Return *value* with refs in place of ids, provisional where *ids* have them so."""
+    made = (Ref(kind, one, provisional=True) for one in ids_in(value))
+    refs = tuple(one if one in ids else Ref(kind, one.id) for one in made)
+    return refs if isinstance(value, tuple) else refs[0] if refs else value
 
 
 def _rebound(

@@ -229,7 +229,7 @@ def resume(  # noqa: PLR0913 - as plan()
         raise ValueError(f"the inquiry is about lead {request.lead_id}, not {lead.id}")
     decided = plan(
         lead,
-        request.targets,
+        request.asked,
         rules=rules,
         actor=actor,
         at=at,

@@ -13,7 +13,7 @@ from leadconvert.rules import ConversionRules
 from leadconvert.values import attributes, digest
 
 
-__all__ = ["seed"]
+__all__ = ["said", "seed"]
 
 
 def seed(records: Iterable[Record], *, rules: ConversionRules, key: str | None = None) -> ChangeSet:
@@ -37,15 +37,23 @@ def seed(records: Iterable[Record], *, rules: ConversionRules, key: str | None =
     changes: list[Insert] = []
     for ref, record in by_ref.items():
         kind = next(one for one in rules.every_kind if one.id == ref.kind)
-        said = {name: bind(one, new) for name, one in _said(kind, record).items()}
-        values = referring(kind, said, set(new.values()))
+        bound = {name: bind(one, new) for name, one in said(kind, record).items()}
+        values = referring(kind, bound, set(new.values()))
         changes.append(Insert(new[ref], values))
     fingerprint = digest(("seed", [(str(ref), record) for ref, record in by_ref.items()]))
     return ChangeSet(key=key or f"seed/{fingerprint}", fingerprint=fingerprint, changes=changes)
 
 
-def _said(kind: Kind, record: Record) -> Mapping[str, object]:
-    """Return what a record says, blank or not: all but what its class would say anyway."""
+def said(kind: Kind, record: Record) -> Mapping[str, object]:
+    """Return what *record* says, blank or not: all but what its class would say anyway.
+
+    Example:
+        >>> from leadconvert import Deal
+        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.seeding import said
+        >>> said(DEAL, Deal(id="D-5", title=""))
+        {'title': ''}
+    """
     if kind.cls is None:
         return record.custom
     own = attributes(kind.cls)

@@ -180,6 +180,8 @@ class Request:
     closing: bool = True
     mode: Mode = attrs.field(default=Mode.CONVERT, converter=Mode)
     key: str | None = None
+    #: How many of the targets, the last ones, nobody asked for: they came along to fill gaps.
+    along: int = 0
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "carry", FrozenMap(self.carry))
@@ -191,9 +193,15 @@ class Request:
         return tuple(dict.fromkeys(target.kind for target in self.targets))
 
     @property
+    def asked(self) -> tuple[Target, ...]:
+        """The targets without those that came along, unless something was answered for one."""
+        first = len(self.targets) - self.along
+        return tuple(one for at, one in enumerate(self.targets) if at < first or one.values)
+
+    @property
     def fingerprint(self) -> str:
         """Stands for the request: never for who asked, when, or what was found."""
-        targets = sorted(self.targets, key=lambda target: target.kind)  # stable: order of a kind
+        targets = sorted(self.asked, key=lambda target: target.kind)  # stable: order of a kind
         asked = [
             (type(target).__name__, attrs.astuple(target, recurse=False)) for target in targets
         ]

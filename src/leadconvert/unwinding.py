@@ -127,11 +127,11 @@ class Unwinding:
             if others := list(dict.fromkeys(self._others(step, kind, record))):
                 named = [str(one) for one in others if self._may_read(one)]
                 self._stays("has_others", ref, count=len(others), others=named)
-        if record is None or len(self.problems) > before:
+        if record is None or kind is None or len(self.problems) > before:
             self._let_go(step)
             return
-        del self._after[ref]
-        self._deleted.append(Delete(ref, record.revision))
+        attached = dict(_attached(kind, self._after.pop(ref)))
+        self._deleted.append(Delete(ref, record.revision, attached))
 
     def _give_back(self, step: TraceStep, *, restores: bool) -> None:
         """Restore what a record held before, and let go of it."""
@@ -271,6 +271,13 @@ def _wholes(kind: Kind, step: TraceStep) -> Iterator[AbstractSet[str]]:
     yield from money.values()
     if step.action == "moved":
         yield {name for name, field in kind.members.items() if field.to is not None}
+
+
+def _attached(kind: Kind, record: Record) -> Iterator[tuple[str, tuple[Ref, ...]]]:
+    """Yield each field that is a set of refs, with those that *record* holds in it."""
+    for name, field in kind.members.items():
+        if field.to is not None and field.multiple:
+            yield name, tuple(Ref(field.to, one) for one in ids_in(kind.read(record, name)))
 
 
 def _with(kind: Kind, record: Record, values: Mapping[str, object]) -> Record:

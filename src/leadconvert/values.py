@@ -1,9 +1,11 @@
 """Plain values that records are made of, and the one canonical form of any of them."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
+from types import MappingProxyType
 from typing import TypeVar, cast, final
 
 import attrs
@@ -67,6 +69,13 @@ class FrozenMap(Mapping[str, V_co]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._items
+
+    def items(self) -> ItemsView[str, V_co]:
+        """Return the pairs, as any mapping does; its own are faster than those it would inherit."""
+        return self._items.items()
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a FrozenMap cannot be changed")
@@ -405,7 +414,7 @@ def _attribute_shapes(value: object) -> Iterator[object]:
             yield attribute.name, _shape(getattr(value, attribute.name))
 
 
-def attributes(cls: type) -> dict[str, "attrs.Attribute[object]"]:
+def attributes(cls: type) -> Mapping[str, "attrs.Attribute[object]"]:
     """Return the attributes of an attrs class by name, in order.
 
     Raises:
@@ -417,7 +426,12 @@ def attributes(cls: type) -> dict[str, "attrs.Attribute[object]"]:
         >>> list(attributes(Channel))
         ['value', 'use']
     """
-    return attrs.fields_dict(cast("type[attrs.AttrsInstance]", cls))
+    return _attributes(cls)
+
+
+@cache
+def _attributes(cls: type) -> Mapping[str, "attrs.Attribute[object]"]:
+    return MappingProxyType(attrs.fields_dict(cast("type[attrs.AttrsInstance]", cls)))
 
 
 def _moment_shape(value: datetime) -> tuple[object, ...]:

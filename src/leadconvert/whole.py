@@ -20,7 +20,8 @@ from leadconvert.changes import (
 from leadconvert.closing import referring
 from leadconvert.fields import Kind
 from leadconvert.records import Lead, Record, changed, held
-from leadconvert.results import ConversionResult
+from leadconvert.results import ConversionResult, check_given, given
+from leadconvert.seeding import said
 from leadconvert.traces import Trace
 from leadconvert.values import Ref, is_empty
 
@@ -66,11 +67,13 @@ class MoveResult:
             raise LookupError(f"there are {len(self.conversions)} conversions: see conversions")
         return self.conversions[0]
 
-    def stored(self, receipt: Receipt) -> "MoveResult":
+    def stored(self, receipt: Receipt, earlier: Iterable[Receipt] = ()) -> "MoveResult":
         """Return this result as stored: with the store's ids and revisions, nothing provisional.
 
+        *earlier* are the receipts of the change sets that this one comes `after`.
+
         Raises:
-            ValueError: the receipt says nothing of a record that was made.
+            ValueError: the receipts say nothing of a record that was made, or is referred to.
 
         Example:
             >>> from datetime import UTC, datetime
@@ -82,11 +85,11 @@ class MoveResult:
             >>> moved.stored(Receipt(revisions=[(Ref("deal", "D-5"), "2")])).record.revision
             '2'
         """
-        ids, revisions = dict(receipt.ids), dict(receipt.revisions)
-        made = [one.ref for one in self.changes.changes if isinstance(one, Insert)]
-        if missing := [str(ref) for ref in made if ref not in ids]:
-            raise ValueError(f"the receipt says nothing of {', '.join(missing)}")
-        conversions = tuple(one.stored(receipt) for one in self.conversions)
+        told = tuple(earlier)
+        ids, revisions = given(self.changes, receipt, told)
+        own = (one.ref for one in self.changes.changes if isinstance(one, Insert))
+        check_given(own, self.changes, ids)
+        conversions = tuple(one.stored(receipt, told) for one in self.conversions)
         last = self.changes.changes[-1].ref
         ref = ids.get(last, last)
         written: dict[str, object] = {
@@ -154,7 +157,9 @@ class Whole:
         """Return the result for a lead that no store has yet: it is made first, then changed."""
         kind, new = self.kind, Ref(self.kind.id, self.before.id, provisional=True)
         made = {Ref(kind.id, self.before.id): new}
-        first = {name: one for name, one in held(self.before).items() if not is_empty(one)}
+        arrived = said(kind, self.before).items()
+        # as it arrived, blank or not; but a blank id points at no record
+        first = {one: v for one, v in arrived if one not in kind.references or not is_empty(v)}
         changes: list[Change] = [Insert(new, referring(kind, first))]
         changes += (_bound_change(one, made) for one in self._steps(chain.conversions))
         if written := self.written(chain.lead):

@@ -5,10 +5,11 @@ PostgreSQL, started for it, unless ``--url`` names an empty database.
 """
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from databases import DATABASES, database
 from storms.crash import crash
+from storms.faults import faults
 from storms.races import hot, race, twins
 from storms.world import Report
 
@@ -28,6 +30,7 @@ _SIZES: Final = {
     "twins": {"pairs": 200},
     "hot": {"leads": 200, "processes": 10},
     "crash": {"kills": 200, "batch": 10},
+    "faults": {"requests": 5, "every": 1},
 }
 
 
@@ -45,14 +48,18 @@ def main() -> int:
         if storm == "crash":
             one.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+    # the driver tells of each pipeline that broke: they are made to
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     failed = False
     for name, url in _urls(asked.url):
         _print(f"{asked.storm} on {name}")
-        report = _run(asked, url)
-        for what, n in report.found.items():
-            told = f" (promised: {report.promised[what]})" if what in report.broken else ""
-            _print(f"  {what}: {n}{told}")
-        failed |= bool(report.broken)
+        for part, report in _run(asked, url).items():
+            if part:
+                _print(f" {part}")
+            for what, n in report.found.items():
+                told = f" (promised: {report.promised[what]})" if what in report.broken else ""
+                _print(f"  {what}: {n}{told}")
+            failed |= bool(report.broken)
     _print("failed" if failed else "as promised")
     return failed
 
@@ -72,17 +79,20 @@ def _urls(told: str | None) -> Iterator[tuple[str, str]]:
             yield name, url.render_as_string(hide_password=False)
 
 
-def _run(asked: argparse.Namespace, url: str) -> Report:
+def _run(asked: argparse.Namespace, url: str) -> Mapping[str, Report]:
+    """Return what came of the storm, or of each part of it by its name."""
     match asked.storm:
         case "race":
-            return race(url, asked.leads, asked.processes)
+            return {"": race(url, asked.leads, asked.processes)}
         case "twins":
-            return twins(url, asked.pairs, claims=not asked.no_claims)
+            return {"": twins(url, asked.pairs, claims=not asked.no_claims)}
         case "hot":
-            return hot(url, asked.leads, asked.processes)
-        case _:
+            return {"": hot(url, asked.leads, asked.processes)}
+        case "crash":
             chance = random.Random(asked.seed)  # noqa: S311 - moments are no secrets
-            return crash(url, asked.kills, asked.batch, chance)
+            return {"": crash(url, asked.kills, asked.batch, chance)}
+        case _:
+            return faults(url, asked.requests, asked.every)
 
 
 if __name__ == "__main__":

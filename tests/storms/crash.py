@@ -1,8 +1,6 @@
 """Workers that are killed at random moments of a batch; afterwards the batch is run again."""
 
-import os
 import random
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,8 +9,9 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 import attrs
-from sqlalchemy import event
+from storms.beneath import beneath
 from storms.crowd import context
+from storms.fault import Fault
 from storms.world import ACTORS, AT, INTO, RULES, Report, census, emptied, person
 
 from leadconvert import Lead, Receipt, Ref, Wanted, convert, seed, wanted
@@ -20,7 +19,7 @@ from leadconvert.errors import AlreadyConvertedError
 from leadconvert.stores import SqlStore, convert_stored
 
 
-__all__ = ["crash"]
+__all__ = ["all_at_once", "crash"]
 
 #: Tells that a lead is converted.
 Tell = Callable[[str], object]
@@ -40,7 +39,7 @@ def crash(url: str, kills: int, batch: int, chance: random.Random) -> Report:
     with SqlStore.from_url(url, rules=RULES) as store:
         store.create()
         fresh = partial(_fresh, url, store, leads)
-        works: list[Work] = [_one_by_one, _at_once]
+        works: list[Work] = [_one_by_one, all_at_once]
         spans = [_span(url, ids, work, fresh) for work in works]
         while found["killed"] < kills:
             fresh()
@@ -48,7 +47,8 @@ def crash(url: str, kills: int, batch: int, chance: random.Random) -> Report:
             if found["killed"] // 2 % 2:
                 ended = _worker(url, ids, work, seconds=chance.uniform(0, seconds))
             else:
-                ended = _worker(url, ids, work, statement=chance.randint(1, statements))
+                fault = Fault("killed", chance.randint(1, statements))
+                ended = _worker(url, ids, work, fault=fault)
             if not ended.killed:
                 # it was through already: sooner next time
                 spans[found["killed"] % 2] = seconds * 0.9, statements
@@ -100,8 +100,9 @@ class _Ended:
 def _span(url: str, ids: Sequence[str], work: Work, fresh: Callable[[], None]) -> tuple[float, int]:
     """Return how many seconds and statements it takes a worker that is left alone."""
     fresh()
-    ended = _worker(url, ids, work)
-    return ended.seconds, ended.statements
+    seconds = _worker(url, ids, work).seconds
+    fresh()
+    return seconds, _worker(url, ids, work, fault=Fault()).statements
 
 
 def _worker(
@@ -110,20 +111,23 @@ def _worker(
     work: Work,
     *,
     seconds: float | None = None,
-    statement: int | None = None,
+    fault: Fault | None = None,
 ) -> _Ended:
-    """Let a process work, and kill it after so many *seconds*, or before that *statement*."""
+    """Let a process work, and kill it after so many *seconds*, or have a *fault* do that."""
     started = context()
     reader, writer = started.Pipe(duplex=False)
-    process = started.Process(target=_run, args=(url, list(ids), work, statement, writer))
+    process = started.Process(target=_run, args=(url, list(ids), work, fault, writer))
     process.start()
-    writer.close()
-    reader.recv()  # it begins now
-    begun = time.monotonic()
-    process.join(seconds)
-    taken = time.monotonic() - begun
-    process.kill()
-    process.join()
+    try:
+        writer.close()
+        reader.recv()  # it begins now
+        begun = time.monotonic()
+        process.join(seconds)
+        taken = time.monotonic() - begun
+    finally:
+        # whatever happens here: nobody is left at work on a database that goes away
+        process.kill()
+        process.join()
     killed = process.exitcode != 0
     process.close()
     said: list[str | int] = []
@@ -134,30 +138,24 @@ def _worker(
     return _Ended(told, killed, taken, sum(one for one in said if isinstance(one, int)))
 
 
-@attrs.define
-class _Fuse:
-    """Counts statements and commits, and kills its own process before the *last*."""
-
-    last: int | None
-    passed: int = 0
-
-    def burn(self, *_: object) -> None:
-        self.passed += 1
-        if self.passed == self.last:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
 def _run(
-    url: str, ids: Sequence[str], work: Work, statement: int | None, answers: Connection
+    url: str, ids: Sequence[str], work: Work, fault: Fault | None, answers: Connection
 ) -> None:
-    with SqlStore.from_url(url, rules=RULES) as store:
-        store.load(Wanted())
-        fuse = _Fuse(statement)
-        event.listen(store.where, "before_cursor_execute", fuse.burn)
-        event.listen(store.where, "commit", fuse.burn)
-        answers.send(None)
+    if fault is None:
+        with SqlStore.from_url(url, rules=RULES) as store:
+            _begun(store, answers)
+            work(store, ids, answers.send)
+        return
+    with beneath(url) as (store, under):
+        _begun(store, answers)
+        under.fault = fault
         work(store, ids, answers.send)
-        answers.send(fuse.passed)
+    answers.send(fault.passed)
+
+
+def _begun(store: SqlStore, answers: Connection) -> None:
+    store.load(Wanted())  # the connection stands
+    answers.send(None)
 
 
 def _one_by_one(store: SqlStore, ids: Sequence[str], tell: Tell) -> None:
@@ -169,7 +167,8 @@ def _one_by_one(store: SqlStore, ids: Sequence[str], tell: Tell) -> None:
         tell(one)
 
 
-def _at_once(store: SqlStore, ids: Sequence[str], tell: Tell) -> None:
+def all_at_once(store: SqlStore, ids: Sequence[str], tell: Tell) -> None:
+    """Convert those that are not converted by one `apply_many`."""
     refs = [Ref("lead", one) for one in ids]
     leads = [
         one

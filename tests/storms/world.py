@@ -7,10 +7,11 @@ the library matches by.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import URL, Connection, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from leadconvert import (
@@ -31,7 +32,7 @@ from leadconvert import (
     seed,
 )
 from leadconvert.stores import SqlStore
-from leadconvert.stores._sql_tables import found
+from leadconvert.stores._sql_tables import Tables, found
 
 
 __all__ = [
@@ -90,12 +91,10 @@ class Report:
 
 def emptied(url: str) -> None:
     """Remove all that is stored, but not the tables."""
-    engine = create_engine(_driven(url), poolclass=NullPool)
-    with engine.begin() as connection:
-        tables = found(connection, RULES)
-        assert tables is not None
-        for table in tables.metadata.sorted_tables:
-            if table is not tables.schema:
+    inside = _inside(url)
+    with inside.engine.begin() as connection:
+        for table in inside.tables.metadata.sorted_tables:
+            if table is not inside.tables.schema:
                 connection.execute(table.delete())
 
 
@@ -136,22 +135,34 @@ def story(conversion: Conversion) -> str:
 
 def census(url: str, seeded: Iterable[str] = ()) -> Census:
     """Count what is there, in one snapshot; the records with the ids *seeded* are no orphans."""
-    engine = create_engine(_driven(url), poolclass=NullPool)
-    with engine.connect() as connection:
+    inside = _inside(url)
+    with inside.engine.connect() as connection:
         # one snapshot, whoever is still at work
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")
         else:
             connection.execution_options(isolation_level="REPEATABLE READ")
-        counted = _Count.of(connection, frozenset(seeded))
-    engine.dispose()
-    return counted.census()
+        return _Count.of(inside, connection, frozenset(seeded)).census()
 
 
-def _driven(url: str) -> URL:
+@attrs.frozen
+class _Inside:
+    """A way into a database past the stores that are at work there."""
+
+    engine: Engine
+    store: SqlStore
+    tables: Tables
+
+
+@cache
+def _inside(url: str) -> _Inside:
     told = make_url(url)
-    is_sqlite = told.get_backend_name() == "sqlite"
-    return told.set(drivername="sqlite+pysqlite" if is_sqlite else "postgresql+psycopg")
+    driver = "sqlite+pysqlite" if told.get_backend_name() == "sqlite" else "postgresql+psycopg"
+    engine = create_engine(told.set(drivername=driver), poolclass=NullPool)
+    with engine.connect() as connection:
+        tables = found(connection, RULES)
+    assert tables is not None
+    return _Inside(engine, SqlStore(engine, rules=RULES), tables)
 
 
 @attrs.frozen
@@ -166,16 +177,14 @@ class _Count:
     books: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, connection: Connection, seeded: frozenset[str]) -> "_Count":
-        tables = found(connection, RULES)
-        assert tables is not None
+    def of(cls, inside: _Inside, connection: Connection, seeded: frozenset[str]) -> "_Count":
+        tables = inside.tables
         refs = [
             Ref(kind, id_)
             for kind, shape in tables.shapes.items()
             for id_ in connection.scalars(shape.table.select().with_only_columns(shape.table.c.id))
         ]
-        store = SqlStore(connection, rules=RULES)
-        known = store.load(Wanted(refs=tuple(refs)))
+        known = inside.store.within(connection).load(Wanted(refs=tuple(refs)))
         kinds = ((RULES.kind_of(record), record) for record in known.records)
         events = tables.outbox.c
         named = connection.execute(tables.outbox.select().where(events.name == "lead.converted"))

@@ -15,13 +15,12 @@ from pathlib import Path
 from leadconvert import (
     Actor,
     ConversionRules,
-    Converted,
     Lead,
     Rejected,
     convert_many,
     presets,
 )
-from leadconvert.cli._outcomes import Before
+from leadconvert.cli._outcomes import Outcome, Unstored
 from leadconvert.cli._reading import SOURCES, read_leads
 from leadconvert.cli._text import UnusableError, visible
 from leadconvert.cli._writing import write_outcomes
@@ -108,7 +107,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     actor = Actor("cli", roles=[_role(arguments.role, rules)])
     at = datetime.now(UTC) if arguments.at is None else _moment(arguments.at)
     leads = read_leads(arguments.file, arguments.source, rules)
-    many: Iterator[Converted | Before | Rejected]
+    many: Iterator[Outcome]
     if arguments.store is None:
         many = convert_many(leads, into, rules=rules, actor=actor, at=at)
     else:
@@ -117,7 +116,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         write_outcomes(outcomes, into, Path(arguments.out), rules)
     print_outcomes(leads, outcomes)
-    return 1 if any(isinstance(outcome, Rejected) for outcome in outcomes) else 0
+    return 1 if any(isinstance(outcome, Rejected | Unstored) for outcome in outcomes) else 0
 
 
 def _stored(  # noqa: PLR0913, PLR0917 - as stored()
@@ -127,7 +126,7 @@ def _stored(  # noqa: PLR0913, PLR0917 - as stored()
     rules: ConversionRules,
     actor: Actor,
     at: datetime,
-) -> Iterator[Converted | Before | Rejected]:
+) -> Iterator[Outcome]:
     if find_spec("sqlalchemy") is None:
         raise UnusableError("--store needs: pip install 'leadconvert[cli,sql]'")
     # SQLAlchemy is an extra, as rich is

@@ -13,9 +13,15 @@ from leadconvert import (
     Wanted,
     seed,
 )
-from leadconvert.cli._outcomes import Before
+from leadconvert.cli._outcomes import Before, Outcome, Unstored
 from leadconvert.cli._text import UnusableError
-from leadconvert.errors import ConversionError, LeadConvertError
+from leadconvert.errors import (
+    ConflictError,
+    ConversionError,
+    LeadConvertError,
+    RecordNotFoundError,
+    UnfitValueError,
+)
 from leadconvert.stores import SqlStore, Store, convert_stored
 
 
@@ -29,7 +35,7 @@ def stored(  # noqa: PLR0913, PLR0917 - what a conversion depends on
     rules: ConversionRules,
     actor: Actor,
     at: datetime,
-) -> Iterator[Converted | Before | Rejected]:
+) -> Iterator[Outcome]:
     """Yield what came of each lead in the database at *url*.
 
     Raises:
@@ -50,13 +56,16 @@ def _one(  # noqa: PLR0913, PLR0917 - as stored()
     rules: ConversionRules,
     actor: Actor,
     at: datetime,
-) -> Converted | Before | Rejected:
-    key = f"leadconvert convert/{lead.id}/{','.join(into)}"
-    known = store.load(Wanted(refs=(Ref(rules.lead.id, lead.id),), key=key))
-    if not known.records:
-        store.apply(seed([lead], rules=rules))
+) -> Outcome:
+    # of kinds the order makes no difference
+    key = f"leadconvert convert/{lead.id}/{','.join(sorted(into))}"
     try:
+        known = store.load(Wanted(refs=(Ref(rules.lead.id, lead.id),), key=key))
+        if not known.records:
+            store.apply(seed([lead], rules=rules))
         result = convert_stored(store, lead.id, into, rules=rules, actor=actor, at=at, key=key)
     except ConversionError as error:
         return Rejected(lead.id, error)
+    except (ConflictError, RecordNotFoundError, UnfitValueError) as error:
+        return Unstored(lead.id, error)  # the others are no worse for it
     return Converted(result) if known.receipt is None else Before(result)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leadconvert import Converted, Lead, Record, Rejected
-from leadconvert.cli._outcomes import Before
+from leadconvert.cli._outcomes import Before, Outcome, Unstored
 from leadconvert.cli._text import visible
 
 
@@ -28,14 +28,13 @@ _OUTCOMES: Final = {
     Converted: ("converted", "green"),
     Before: ("unchanged", "cyan"),
     Rejected: ("refused", "red"),
+    Unstored: ("refused", "red"),
 }
 #: What a record is called, the likeliest first.
 _NAMES = (("first_name", "middle_name", "last_name"), ("name",), ("title",), ("company_name",))
 
 
-def watched(
-    outcomes: Iterable[Converted | Before | Rejected], count: int
-) -> Iterator[Converted | Before | Rejected]:
+def watched(outcomes: Iterable[Outcome], count: int) -> Iterator[Outcome]:
     """Yield *outcomes*, with a progress bar on stderr if that is a terminal."""
     if not sys.stderr.isatty():
         yield from outcomes
@@ -49,9 +48,7 @@ def watched(
         )
 
 
-def print_outcomes(
-    leads: Sequence[Lead], outcomes: Sequence[Converted | Before | Rejected]
-) -> None:
+def print_outcomes(leads: Sequence[Lead], outcomes: Sequence[Outcome]) -> None:
     """Print what came of each of *leads*, and how many were converted and refused."""
     if isinstance(sys.stdout, TextIOWrapper):
         # a name may hold letters that the encoding of the output lacks
@@ -65,7 +62,7 @@ def print_outcomes(
             Text(_short(lead.id)),
             Text(_name(lead)),
             Text(what, colour),
-            Text(_why(outcome) if isinstance(outcome, Rejected) else _made(outcome)),
+            Text(_why(outcome)),
         )
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
     console.print(table)
@@ -76,12 +73,15 @@ def print_outcomes(
     console.print(Text(", ".join(told)))
 
 
-def _made(outcome: Converted | Before) -> str:
-    return ", ".join(f"{made.ref.kind} {_name(made.record)}" for made in outcome.result.outcomes)
-
-
-def _why(outcome: Rejected) -> str:
-    return "\n".join(visible(str(problem)) for problem in outcome.error.problems)
+def _why(outcome: Outcome) -> str:
+    match outcome:
+        case Rejected():
+            return "\n".join(visible(str(problem)) for problem in outcome.error.problems)
+        case Unstored():
+            return visible(str(outcome.error))
+        case _:
+            made = outcome.result.outcomes
+            return ", ".join(f"{one.ref.kind} {_name(one.record)}" for one in made)
 
 
 def _name(record: Lead | Record) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from leadconvert import ConversionRules, Converted, Rejected
-from leadconvert.cli._outcomes import Before
+from leadconvert import ConversionRules, Rejected
+from leadconvert.cli._outcomes import Outcome, Unstored
 from leadconvert.cli._text import UnusableError
 from leadconvert.codec import Codec
 
@@ -16,7 +16,7 @@ __all__ = ["write_outcomes"]
 
 
 def write_outcomes(
-    outcomes: Sequence[Converted | Before | Rejected],
+    outcomes: Sequence[Outcome],
     into: Iterable[str],
     directory: Path,
     rules: ConversionRules,
@@ -39,18 +39,23 @@ def write_outcomes(
 
 
 def _lines(
-    outcomes: Iterable[Converted | Before | Rejected], into: Iterable[str], codec: Codec
+    outcomes: Iterable[Outcome], into: Iterable[str], codec: Codec
 ) -> dict[str, list[bytes]]:
     leads: list[bytes] = []
     refused: list[bytes] = []
     lines = {"leads": leads, "refused": refused, **{kind: [] for kind in into}}
     for outcome in outcomes:
-        if not isinstance(outcome, Rejected):
-            leads.append(_line(codec.to_data(outcome.result.lead)))
-            for made in outcome.result.outcomes:
-                lines[made.ref.kind].append(_line(codec.to_data(made.record)))
-        else:
-            refused.append(_line(codec.to_data(outcome.error)))
+        match outcome:
+            case Rejected():
+                refused.append(_line(codec.to_data(outcome.error)))
+            case Unstored(lead_id, error):
+                name = type(error).__name__
+                told = {"error": name, "lead_id": lead_id, "message": str(error), "problems": []}
+                refused.append(_line(told))
+            case _:
+                leads.append(_line(codec.to_data(outcome.result.lead)))
+                for made in outcome.result.outcomes:
+                    lines[made.ref.kind].append(_line(codec.to_data(made.record)))
     return {f"{name}.jsonl": found for name, found in lines.items()}
 
 

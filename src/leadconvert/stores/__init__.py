@@ -44,8 +44,13 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Load the stores that need SQLAlchemy when somebody asks for one."""
     if name in {"AsyncSqlStore", "SqlStore"}:
-        from leadconvert.stores import sql  # noqa: PLC0415 - it is heavy, and may be missing
-
+        try:
+            from leadconvert.stores import sql  # noqa: PLC0415 - it is heavy, and may be missing
+        except ModuleNotFoundError as error:
+            if error.name != "sqlalchemy":
+                raise
+            needed = f"{name} needs: pip install 'leadconvert[sql]'"
+            raise ModuleNotFoundError(needed, name=error.name) from error
         found: object = getattr(sql, name)
         return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

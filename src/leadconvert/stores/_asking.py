@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Required, TypedDict
+from typing import Any, Required, TypedDict
 
 import attrs
 
@@ -11,6 +11,7 @@ from leadconvert import (
     Actor,
     Authorizer,
     ChangeSet,
+    Conversion,
     ConversionResult,
     ConversionRules,
     FrozenMap,
@@ -26,6 +27,7 @@ from leadconvert import (
     ReversalPlan,
     Target,
     TargetOutcome,
+    Undoing,
     Wanted,
     arrive,
     plan,
@@ -36,9 +38,10 @@ from leadconvert import (
 )
 from leadconvert.fields import MisfitError
 from leadconvert.records import changed
+from leadconvert.stores._checking import check_call, check_id
 from leadconvert.stores._port import AsyncStore, Store
-from leadconvert.stores._steps import Driver, Steps, by_ref, found
-from leadconvert.values import ids_in, texts
+from leadconvert.stores._steps import Driver, Steps, by_now, by_ref, found, of_kinds
+from leadconvert.values import expect, ids_in, texts
 
 
 __all__ = [
@@ -98,6 +101,8 @@ def converting(
     store: Store | AsyncStore, lead_id: str, into: Iterable[str | Target], asked: Converting
 ) -> Steps[ConversionResult]:
     """Return the steps of converting a stored lead."""
+    _check(store, asked, Converting)
+    check_id(lead_id)
     rules, targets = asked["rules"], into if isinstance(into, str | Target) else list(into)
     ref, values = Ref(rules.lead.id, lead_id), FrozenMap(asked.get("values") or {})
     told = _telling(asked)
@@ -146,6 +151,9 @@ def advancing(
     asked: Advancing,
 ) -> Steps[MoveResult]:
     """Return the steps of moving a stored record."""
+    _check(store, asked, Advancing)
+    if not isinstance(record, Ref):
+        check_id(record)
     rules, targets = asked["rules"], into if isinstance(into, str | Target) else list(into)
     ref = record if isinstance(record, Ref) else Ref(rules.lead.id, record)
     values, told = FrozenMap(asked.get("values") or {}), _telling(asked)
@@ -182,6 +190,8 @@ def advancing(
 
 def arriving(store: Store | AsyncStore, lead: Lead, asked: Arriving) -> Steps[MoveResult]:
     """Return the steps of storing a lead that arrives."""
+    _check(store, asked, Arriving)
+    expect(("lead", lead, Lead))
     rules, told = asked["rules"], _telling(asked)
 
     def decide(known: Known) -> _Arrival:
@@ -215,6 +225,8 @@ class _Arrival:
 
 def reversing(store: Store | AsyncStore, lead_id: str, asked: Reversing) -> Steps[Reversal]:
     """Return the steps of taking a conversion of a stored lead back."""
+    _check(store, asked, Reversing)
+    check_id(lead_id)
     rules, keep = asked["rules"], asked.get("keep", False)
     ref = Ref(rules.lead.id, lead_id)
 
@@ -238,25 +250,67 @@ def reversing(store: Store | AsyncStore, lead_id: str, asked: Reversing) -> Step
         )
 
     def read(known: Known, ref: Ref, receipt: Receipt) -> Reversal:
-        return Reversal(
-            lead=_lead(known, ref, rules),
-            conversions=(),
-            restored=(),
-            removed=(),
-            released=(),
-            kept=(),
-            changes=_applied(receipt),
-        )
+        lead = _lead(known, ref, rules)
+        taken = tuple(_taken_back(lead, keep=keep, conversion=asked.get("conversion")))
+        return _read_reversal(known, lead, taken, receipt, rules)
 
     driver = _driver(store, ref, asked, ask)
     return driver.steps(decide, lambda result, receipt: result.stored(receipt), read)
 
 
+def _taken_back(lead: Lead, *, keep: bool, conversion: str | None) -> Iterator[Conversion]:
+    """Yield what a request took back that was made before, if that can be told."""
+    how = Undoing.REOPENED if keep else Undoing.REVERSED
+    undone = [made for made in lead.conversions if made.undone and made.undone.how is how]
+    if conversion is not None:
+        yield from (made for made in undone if made.id == conversion)
+    elif len(undone) == 1 or (keep and len({made.undone for made in undone}) == 1):
+        yield from undone
+
+
+def _read_reversal(
+    known: Known,
+    lead: Lead,
+    taken: tuple[Conversion, ...],
+    receipt: Receipt,
+    rules: ConversionRules,
+) -> Reversal:
+    """Return what taking conversions back came to, as the records stand now."""
+    there, own = by_ref(known, rules), Ref(rules.lead.id, lead.id)
+    merged = {gone for gone, _ in known.merged}
+    # what is of a kind that was given up cannot be looked up
+    targets = [*dict.fromkeys(of_kinds((one for made in taken for one in made.targets), rules))]
+    created = {one for made in taken for one in made.created}
+
+    def let_go(ref: Ref) -> bool:
+        kind = rules.kind(ref.kind)
+        return kind is not None and lead.id not in ids_in(
+            kind.read(there[ref], kind.converted_from)
+        )
+
+    return Reversal(
+        lead=lead,
+        conversions=taken,
+        restored=tuple(there[one] for one, _ in receipt.revisions if one != own and one in there),
+        removed=tuple(one for one in targets if one in created - there.keys() - merged),
+        released=tuple(one for one in targets if one in there and let_go(one)),
+        kept=(),
+        changes=_applied(receipt),
+    )
+
+
+def _check(store: Store | AsyncStore, asked: Arriving, signature: Any) -> None:  # noqa: ANN401 - what a TypedDict knows of itself no type checker does
+    required = signature.__required_keys__
+    check_call(store, {**asked}, required | signature.__optional_keys__, required)
+
+
 def _driver(
     store: Store | AsyncStore, ref: Ref | None, asked: Arriving, ask: Callable[[Known], Wanted]
 ) -> Driver:
+    actor = asked.get("actor")
     return Driver(
         ref=ref,
+        actor_id=actor.id if isinstance(actor, Actor) else None,
         rules=asked["rules"],
         ask=ask,
         key=asked.get("key"),
@@ -330,13 +384,14 @@ def _read(
         if made.id in receipt.conversions:
             done = dict.fromkeys(made.targets, "created")
             done |= dict.fromkeys(made.linked, "linked") | dict.fromkeys(made.merged, "merged")
+            outcomes = {
+                now: TargetOutcome(ref=now, action=action, record=there[now])
+                for target, action in done.items()
+                if (now := by_now(target, known)) in there
+            }
             yield ConversionResult(
                 lead=lead,
-                outcomes=tuple(
-                    TargetOutcome(ref=target, action=action, record=there[target])
-                    for target, action in done.items()
-                    if target in there
-                ),
+                outcomes=tuple(outcomes.values()),
                 conversion=made,
                 changes=_applied(receipt),
                 rows=(),

@@ -166,8 +166,11 @@ def reverse_stored(store: Store, lead_id: str, **asked: Unpack[Reversing]) -> Re
 
     The other arguments are those of `reverse`, but for *known*, which the store answers. On a
     conflict it is decided again on fresh data, five times in all unless *attempts* says otherwise.
-    The same *key* again returns the first result, as the records stand now. *eligible_owners* are
-    those who may own something now.
+
+    The same *key* again takes nothing back, and tells what was, as the records stand now: the lead;
+    in `restored` what was given back what it held; and of the conversion, if it is named, or the
+    only one that was ever taken back so, which of its targets are `removed` or `released`. What was
+    `kept`, and what became of children, nobody remembers.
 
     Raises:
         leadconvert.errors.ConversionError: something is wrong with taking it back.

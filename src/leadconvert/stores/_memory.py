@@ -1,6 +1,7 @@
 """A store in memory: what every other store is measured against."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from threading import RLock
 
 import attrs
@@ -236,7 +237,10 @@ class _Writing:
                 given = {name: plain(value) for name, value in change.values.items()}
                 self._put(ref, _fitting(ref, lambda: changed(there, given)))
             case Delete():
+                if not change.sees(partial(kind.read, there)):
+                    raise ConflictError("others are attached by now", [ref])
                 del self.records[ref]
+                self.revisions.pop(ref, None)  # it has none any more
             case _:
                 held = ids_in(kind.read(there, change.field))
                 named = tuple(one.id for one in change.refs)

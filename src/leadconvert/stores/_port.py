@@ -53,8 +53,8 @@ class Store(Protocol):
 
         Raises:
             leadconvert.errors.ConflictError: a revision is no longer current; a record to insert is
-                there; a key is claimed that others hold than were seen; what `after` names is not
-                applied yet.
+                there; a key is claimed that others hold than were seen; a record to delete has
+                others attached to it than were seen; what `after` names is not applied yet.
             leadconvert.errors.RecordNotFoundError: a record to update, delete or add to is gone.
             leadconvert.errors.IdempotencyError: another request was made under the same key.
             leadconvert.errors.UnfitValueError: a kind or a value that it cannot hold.

@@ -50,7 +50,8 @@ class Book:
         with writing(where) as connection:
             tables, new = create(connection, self.rules)
             reader, writer = self._both(tables)
-            move(connection, reader, writer, self.rules, new)
+            with _readable():
+                move(connection, reader, writer, self.rules, new)
         # whoever owns the transaction may yet undo it
         self._tables = tables if own else None
         return tables
@@ -58,7 +59,11 @@ class Book:
     def load(self, where: Where, wanted: Wanted) -> Known:
         """Return what is *wanted*."""
         with self._opened(where) as tables, reading(where) as connection:
-            return known(connection, Reader(tables, self._codec), wanted)
+            with _readable():
+                now = known(connection, Reader(tables, self._codec), wanted)
+            if now.receipt is not None:
+                _check(now.receipt, wanted.key)
+            return now
 
     def apply(self, where: Where, changes: ChangeSet) -> Receipt:
         """Write *changes*, all or nothing."""
@@ -97,7 +102,10 @@ class Book:
         try:
             with self._opened(where) as tables, writing(where) as connection:
                 reader, writer = self._both(tables)
-                ledger = opened(connection, reader, self.rules, sets)
+                with _readable():
+                    ledger = opened(connection, reader, self.rules, sets)
+                for key, receipt in ledger.receipts.items():
+                    _check(receipt, key)
                 answers = [ledger.answer(one) for one in sets]
                 write(connection, writer, ledger)
         except UnavailableError:
@@ -122,3 +130,18 @@ class Book:
                 return other
         there = {record.id for record in now.records}
         return ConflictError(refused.message, [ref for ref in refused.refs if ref.id in there])
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Raise as an error of a store that what stands in the tables was not written by one."""
+    try:
+        yield
+    except (ArithmeticError, ValueError) as error:
+        raise StoreError("what is stored cannot be read") from error
+
+
+def _check(receipt: Receipt, key: str | None) -> None:
+    """Refuse a receipt that is not the one of the change set with a *key*."""
+    if receipt.key != key:
+        raise StoreError(f"what is stored under the key {key!r} is no receipt of it")

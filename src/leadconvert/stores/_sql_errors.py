@@ -72,9 +72,12 @@ _POSTGRESQL: Final[Mapping[str, _Told]] = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise as an error of a store whatever the database raises."""
+    """Raise as an error of a store whatever the database raises, or its driver."""
     try:
         yield
+    except UnicodeEncodeError:
+        # it holds the text, which nobody need see
+        raise _UNFIT[0](_UNFIT[1]) from None
     except exc.SQLAlchemyError as error:
         cls, message = _told(error)
         raise cls(message) from error

@@ -11,7 +11,6 @@ from leadconvert import (
     Change,
     ChangeSet,
     ConversionRules,
-    Delete,
     Detach,
     Event,
     Insert,
@@ -28,6 +27,7 @@ from leadconvert.stores._sql_places import Place
 from leadconvert.stores._sql_rows import Row, build, held_in, keys_of, told
 from leadconvert.stores._sql_tables import Shape
 from leadconvert.stores._sql_values import Form
+from leadconvert.values import ids_in
 
 
 __all__ = ["Entry", "Ledger", "Links"]
@@ -92,6 +92,13 @@ class Ledger:
         if at not in self._keys:
             self._keys[at] = keys_of(self.rules, ref.kind, row.record)
         return self._keys[at]
+
+    def may_change_keys(
+        self, ref: Ref, before: Row | None, after: Row | None, names: AbstractSet[str]
+    ) -> bool:
+        """Tell whether a record may have other keys with other values in the fields *names*."""
+        is_new_or_gone = before is None or after is None
+        return is_new_or_gone or not names.isdisjoint(self.shapes[ref.kind].keyed)
 
     def answer(self, changes: ChangeSet) -> Receipt | StoreError:
         """Take *changes* in, and return the receipt or why they are refused."""
@@ -182,10 +189,13 @@ class _Trial:
         assert row is not None  # noqa: S101 - what is updated or deleted was read
         if change.revision != row.record.revision and ref not in self.revisions:
             raise ConflictError("it was changed meanwhile", [ref])
-        if isinstance(change, Delete):
-            self._put(ref, None, ())
-        else:
+        if isinstance(change, Update):
             self._update(shape, change, row)
+            return
+        if not change.sees(lambda field: self._attached(shape, row.record, ref, field)):
+            raise ConflictError("others are attached by now", [ref])
+        self._put(ref, None, ())
+        self.revisions.pop(ref, None)  # it has none any more
 
     def _entry(self, ref: Ref) -> Entry:
         known = self.entries.get(ref) or self.ledger.entries.get(ref)
@@ -219,9 +229,10 @@ class _Trial:
         return self.revisions[ref]
 
     def _put(self, ref: Ref, row: Row | None, names: Iterable[str]) -> None:
-        entry = self._entry(ref)
-        self._hold(ref, entry.row, row)
-        self.entries[ref] = Entry(entry.was, row, entry.names.union(names))
+        entry, named = self._entry(ref), frozenset(names)
+        if self.ledger.may_change_keys(ref, entry.row, row, named):
+            self._hold(ref, entry.row, row)
+        self.entries[ref] = Entry(entry.was, row, entry.names | named)
 
     def _hold(self, ref: Ref, before: Row | None, after: Row | None) -> None:
         """See to it that later change sets know who holds what."""
@@ -237,12 +248,21 @@ class _Trial:
         ids = value if isinstance(value, tuple) and place.holds(value) else None
         self.links[ref, place.field] = Links(ids or (), whole=True, there=ids is not None)
 
+    def _attached(self, shape: Shape, record: Record, ref: Ref, field: str) -> tuple[str, ...]:
+        """Return the ids that a record holds in a field, with what was added and taken out."""
+        links = self._links((ref, field))
+        held = ids_in(shape.kind.read(record, field))
+        return (*(one for one in held if one not in links.removed), *links.added)
+
+    def _links(self, at: tuple[Ref, str]) -> Links:
+        return self.links.get(at) or self.ledger.links.get(at) or Links()
+
     def _link(self, shape: Shape, change: Attach | Detach) -> None:
         place = shape.places.get(change.field)
         if place is None or place.form is not Form.LINKS:
             raise UnfitValueError(f"{change.field} is no set of references", [change.ref])
         at = (change.ref, change.field)
-        links = self.links.get(at) or self.ledger.links.get(at) or Links()
+        links = self._links(at)
         ids = [one.id for one in change.refs]
         add = isinstance(change, Attach)
         self.links[at] = links.with_more(ids) if add else links.without(frozenset(ids))

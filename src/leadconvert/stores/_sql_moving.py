@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from leadconvert import ChangeSet, ConversionRules, Update
 from leadconvert.stores._sql_ledger import Entry, Ledger
 from leadconvert.stores._sql_rows import Reader, Writer, held_in
+from leadconvert.stores._sql_sending import Batch
 from leadconvert.stores._sql_writing import write
 
 
@@ -29,11 +30,10 @@ def move(
     for kind, fields in new.items():
         table = reader.tables.shapes[kind].table
         ids = list(connection.scalars(select(table.c.id).where(table.c.extra.is_not(None))))
-        rows = {
-            ref: row
-            for ref, row in reader.rows(connection, {kind: ids}, lock=True).items()
-            if row.extra & fields
-        }
+        batch = Batch(connection)
+        found = reader.ask(batch, {kind: ids}, lock=True)
+        batch.send()
+        rows = {ref: row for ref, row in found().items() if row.extra & fields}
         ledger = Ledger(
             rules=rules,
             shapes=reader.tables.shapes,

@@ -72,7 +72,7 @@ class Place:
 
     def says_nothing(self, value: object) -> bool:
         """Whether *value* reads back where nothing stands."""
-        return value in (None, ()) and value == self.blank
+        return (value is None or value == ()) and value == self.blank
 
     def columns(self, name: str) -> Iterator[Column[Any]]:
         """Yield its columns; *name* is that of the first."""

@@ -1,6 +1,6 @@
 """What is read: all that somebody wants to know, and all that change sets are decided on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -8,6 +8,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Select,
+    Table,
     bindparam,
     literal,
     select,
@@ -32,6 +33,7 @@ from leadconvert import (
 from leadconvert.errors import StoreError, UnfitValueError
 from leadconvert.stores._sql_ledger import Entry, Ledger
 from leadconvert.stores._sql_rows import Reader, chunks, told
+from leadconvert.stores._sql_sending import Batch, Statement
 from leadconvert.stores._sql_tables import Shape, Tables
 from leadconvert.stores._sql_values import Form, Unholdable, check
 
@@ -58,14 +60,16 @@ def known(connection: Connection, reader: Reader, wanted: Wanted) -> Known:
         if ref.kind not in shapes:
             raise UnfitValueError(f"the store has no kind {ref.kind!r}", [ref] if ref.id else ())
     refs |= dict.fromkeys(_found(connection, reader.tables, wanted))
-    rows = reader.rows(connection, _by_kind(refs, reader.tables))
-    traces = _traces(connection, reader, wanted.traces)
-    key = [] if wanted.key is None else [wanted.key]
-    receipts = _receipts(connection, reader, key)
+    batch = Batch(connection)
+    rows_of = reader.ask(batch, _by_kind(refs, reader.tables))
+    traces_of = _traces(batch, reader, wanted.traces)
+    receipts_of = _receipts(batch, reader, [] if wanted.key is None else [wanted.key])
+    batch.send()
+    rows, traces = rows_of(), traces_of()
     return Known(
         records=[rows[ref].record for ref in refs if ref in rows],
         traces=[traces[id_] for id_ in dict.fromkeys(wanted.traces) if id_ in traces],
-        receipt=next(iter(receipts.values()), None),
+        receipt=next(iter(receipts_of().values()), None),
     )
 
 
@@ -75,9 +79,9 @@ def opened(
     """Return the ledger for *sets*, all that it needs locked until the transaction ends.
 
     Raises:
-        leadconvert.errors.StoreError: the transaction is one in which claims cannot be kept.
+        leadconvert.errors.StoreError: the transaction is one that does not see whoever came first.
     """
-    tables = reader.tables
+    tables, batch = reader.tables, Batch(connection)
     changes = [change for one in sets for change in one.changes]
     claims = [
         told(change.ref.kind, claim.key.type, claim.key.value)
@@ -85,21 +89,27 @@ def opened(
         if isinstance(change, Insert | Update)
         for claim in change.claims
     ]
-    if claims and connection.dialect.name == "postgresql":
-        _lock(connection, claims)
+    removed = {one.ref.stored for one in changes if isinstance(one, Delete) and one.attached}
     whole = {change.ref.stored for change in changes if isinstance(change, Update | Delete)}
     added = {change.ref.stored for change in changes if isinstance(change, Attach | Detach)}
-    rows = reader.rows(connection, _by_kind(whole, tables), lock=True)
-    there = _there(connection, tables, added - whole)
-    keys = (key for one in sets for key in (one.key, *one.after))
+    check = _lock(batch, tables, claims) if claims or removed else None
+    # before their links are read: whoever adds to them was here first, or finds them gone
+    _there(batch, tables, removed, removed=True)
+    rows = reader.ask(batch, _by_kind(whole, tables), lock=True)
+    there = _there(batch, tables, added - whole)
+    holders = _holders(batch, tables, claims)
+    # last: whoever waited for another to apply the same finds the receipt
+    receipts = _receipts(batch, reader, [key for one in sets for key in (one.key, *one.after)])
+    batch.send()
+    if check is not None:
+        check()
     return Ledger(
         rules=rules,
         shapes=tables.shapes,
-        entries={ref: Entry(was=row, row=row) for ref, row in rows.items()},
-        there=there,
-        holders=_holders(connection, tables, claims),
-        # last: whoever waited for another to apply the same finds the receipt
-        receipts=_receipts(connection, reader, keys),
+        entries={ref: Entry(was=row, row=row) for ref, row in rows().items()},
+        there=there(),
+        holders=holders(),
+        receipts=receipts(),
     )
 
 
@@ -121,67 +131,96 @@ def _holdable(value: str) -> bool:
     return True
 
 
-def _lock(connection: Connection, claims: Iterable[str]) -> None:
-    """Wait until nobody else is claiming any of these keys."""
+def _lock(batch: Batch, tables: Tables, claims: Iterable[str]) -> Callable[[], None]:
+    """Wait until nobody else is claiming any of these keys, which may be none.
+
+    Whether it was worth while is to be told once it is sent. On SQLite nobody else writes anyway.
+    """
+    if batch.connection.dialect.name != "postgresql":
+        return lambda: None
     locks = sorted({int(digest[:8], 16) % _LOCKS for digest in claims})
-    statement = text(
-        "SELECT pg_advisory_xact_lock(:ours, lock), current_setting('transaction_isolation')"
-        " FROM unnest(:locks) AS lock"
-    ).bindparams(bindparam("locks", type_=ARRAY(Integer)), bindparam("ours", type_=Integer))
-    rows = connection.execute(statement, {"ours": _OURS, "locks": locks}).all()
-    if rows[0][1] != "read committed":
-        raise StoreError(
-            f"claims need a transaction at READ COMMITTED, which sees whoever came first,"
-            f" not {str(rows[0][1]).upper()}"
-        )
+    statement = tables.once(
+        "lock",
+        make=lambda: Statement(
+            text(
+                "SELECT current_setting('transaction_isolation'),"
+                " (SELECT count(pg_advisory_xact_lock(:ours, lock)) FROM unnest(:locks) AS lock)"
+            ).bindparams(bindparam("locks", type_=ARRAY(Integer)), bindparam("ours", type_=Integer))
+        ),
+    )
+    rows = batch.ask(statement, {"ours": _OURS, "locks": locks})
+
+    def check() -> None:
+        [(level, _)] = rows
+        if level != "read committed":
+            raise StoreError(
+                f"{'claims' if locks else 'removals'} need a transaction at READ COMMITTED, which"
+                f" sees whoever came first, not {level.upper()}"
+            )
+
+    return check
 
 
-def _there(connection: Connection, tables: Tables, refs: Iterable[Ref]) -> frozenset[Ref]:
-    """Return which of *refs* are there, and keep others from removing them."""
-    found: list[Ref] = []
-    for kind, wanted in sorted(_by_kind(refs, tables).items()):
+def _there(
+    batch: Batch, tables: Tables, refs: Iterable[Ref], *, removed: bool = False
+) -> Callable[[], frozenset[Ref]]:
+    """Ask which of *refs* are there, and keep others from removing them.
+
+    What is to be *removed* is kept from being added to as well.
+    """
+    asked = [
+        (kind, batch.ask(_by_id(batch, tables, kind, removed=removed), {"ids": ids}))
+        for kind, wanted in sorted(_by_kind(refs, tables).items())
+        for ids in chunks(wanted)
+    ]
+    return lambda: frozenset(Ref(kind, id_) for kind, rows in asked for (id_,) in rows)
+
+
+def _by_id(batch: Batch, tables: Tables, kind: str, *, removed: bool) -> Statement:
+    def make() -> Statement:
         table = tables.shapes[kind].table
-        statement = (
-            select(table.c.id)
-            .where(table.c.id.in_(bindparam("ids", expanding=True)))
-            .order_by(table.c.id)
-            .with_for_update(read=True, key_share=True)
-        )
-        for ids in chunks(wanted):
-            found += (Ref(kind, id_) for id_ in connection.scalars(statement, {"ids": ids}))
-    return frozenset(found)
+        found = select(table.c.id).where(batch.among(table.c.id, "ids")).order_by(table.c.id)
+        return Statement(found.with_for_update(read=not removed, key_share=not removed))
+
+    return tables.once("there", kind, removed, make=make)
 
 
 def _holders(
-    connection: Connection, tables: Tables, claims: Iterable[str]
-) -> dict[str, frozenset[Ref]]:
-    table = tables.claims
+    batch: Batch, tables: Tables, claims: Iterable[str]
+) -> Callable[[], dict[str, frozenset[Ref]]]:
     found: dict[str, set[Ref]] = {digest: set() for digest in claims}
-    statement = select(table).where(table.c.digest.in_(bindparam("digests", expanding=True)))
-    for digests in chunks(found):
-        for digest, kind, id_ in connection.execute(statement, {"digests": digests}):
+    asked = _by_key(batch, tables, tables.claims, found)
+
+    def read() -> dict[str, frozenset[Ref]]:
+        for digest, kind, id_ in asked():
             found[digest].add(Ref(kind, id_))
-    return {digest: frozenset(refs) for digest, refs in found.items()}
+        return {digest: frozenset(refs) for digest, refs in found.items()}
+
+    return read
 
 
-def _receipts(connection: Connection, reader: Reader, keys: Iterable[str]) -> dict[str, Receipt]:
-    table = reader.tables.receipts
-    found: dict[str, Receipt] = {}
-    statement = select(table).where(table.c.key.in_(bindparam("keys", expanding=True)))
-    for some in chunks(filter(_holdable, keys)):
-        for key, receipt in connection.execute(statement, {"keys": some}):
-            found[key] = reader.codec.from_data(receipt, Receipt)
-    return found
+def _receipts(
+    batch: Batch, reader: Reader, keys: Iterable[str]
+) -> Callable[[], dict[str, Receipt]]:
+    asked = _by_key(batch, reader.tables, reader.tables.receipts, filter(_holdable, keys))
+    return lambda: {key: reader.codec.from_data(one, Receipt) for key, one in asked()}
 
 
-def _traces(connection: Connection, reader: Reader, ids: Iterable[str]) -> dict[str, Trace]:
-    table = reader.tables.traces
-    found: dict[str, Trace] = {}
-    statement = select(table).where(table.c.id.in_(bindparam("ids", expanding=True)))
-    for some in chunks(filter(_holdable, ids)):
-        for id_, trace in connection.execute(statement, {"ids": some}):
-            found[id_] = reader.codec.from_data(trace, Trace)
-    return found
+def _traces(batch: Batch, reader: Reader, ids: Iterable[str]) -> Callable[[], dict[str, Trace]]:
+    asked = _by_key(batch, reader.tables, reader.tables.traces, filter(_holdable, ids))
+    return lambda: {id_: reader.codec.from_data(one, Trace) for id_, one in asked()}
+
+
+def _by_key(
+    batch: Batch, tables: Tables, table: Table, keys: Iterable[str]
+) -> Callable[[], Iterator[Sequence[Any]]]:
+    """Ask for the rows of a *table* whose first column is one of *keys*."""
+    by = table.columns[0]
+    statement = tables.once(
+        "by key", table.name, make=lambda: Statement(select(table).where(batch.among(by, "keys")))
+    )
+    asked = [batch.ask(statement, {"keys": some}) for some in chunks(keys)]
+    return lambda: (row for rows in asked for row in rows)
 
 
 def _found(connection: Connection, tables: Tables, wanted: Wanted) -> Iterator[Ref]:

@@ -1,20 +1,22 @@
 """Records as rows, and rows as records."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 
 import attrs
-from sqlalchemy import Connection, RowMapping, bindparam, select
-from sqlalchemy.sql import Select
+from sqlalchemy import select
 
 from leadconvert import ConversionRules, FrozenMap, GenericRecord, Kind, Record, Ref, match_keys
 from leadconvert.codec import Codec
 from leadconvert.errors import UnfitValueError
 from leadconvert.stores._sql_places import IDENTITY, MISSING, Place
+from leadconvert.stores._sql_sending import AT_ONCE, Batch, Statement
 from leadconvert.stores._sql_tables import Shape, Tables
 from leadconvert.stores._sql_values import Unholdable, check
-from leadconvert.values import attributes, digest
+from leadconvert.values import attributes
 
 
 __all__ = ["MARK", "Reader", "Row", "Writer", "build", "chunks", "held_in", "keys_of", "told"]
@@ -23,8 +25,6 @@ T = TypeVar("T")
 
 #: A link that only says that its field is there.
 MARK: Final = -1
-#: No database takes any number of parameters at once.
-_AT_ONCE: Final = 10_000
 
 
 @attrs.frozen
@@ -38,8 +38,8 @@ class Row:
 def chunks(values: Iterable[str]) -> Iterator[Sequence[str]]:
     """Yield *values* in order, each once, as many as go into one statement."""
     found = sorted(set(values))
-    for start in range(0, len(found), _AT_ONCE):
-        yield found[start : start + _AT_ONCE]
+    for start in range(0, len(found), AT_ONCE):
+        yield found[start : start + AT_ONCE]
 
 
 def build(kind: Kind, ref: Ref, revision: str, values: Mapping[str, object]) -> Record:
@@ -63,8 +63,9 @@ def keys_of(rules: ConversionRules, kind: str, record: Record) -> frozenset[str]
 
 
 def told(kind: str, sort: str, value: str) -> str:
-    """Return what stands for a key of records of a *kind*."""
-    return digest((kind, sort, value))
+    """Return what stands for a key of records of a *kind*: 32 digits, whatever its length."""
+    # it stands in the tables, and there are many of them: this takes a fraction of digest()
+    return hashlib.sha256(json.dumps((kind, sort, value)).encode()).hexdigest()[:32]
 
 
 @attrs.frozen
@@ -74,46 +75,71 @@ class Reader:
     tables: Tables
     codec: Codec
 
-    def rows(
-        self, connection: Connection, wanted: Mapping[str, Iterable[str]], *, lock: bool = False
-    ) -> dict[Ref, Row]:
-        """Return the rows with the ids *wanted* by kind, in the order of kinds and ids.
+    def ask(
+        self, batch: Batch, wanted: Mapping[str, Iterable[str]], *, lock: bool = False
+    ) -> Callable[[], dict[Ref, Row]]:
+        """Ask for the rows with the ids *wanted* by kind; they are to be had once that is sent.
 
-        *lock* keeps others from changing them, but not from adding to them, until the transaction
-        ends: always in that order, so that nobody waits in a circle.
+        They come in the order of kinds and ids. *lock* keeps others from changing them, but not
+        from adding to them, until the transaction ends: always in that order, so that nobody waits
+        in a circle.
         """
-        found: dict[Ref, RowMapping] = {}
+        asked: list[tuple[str, Sequence[str], list[Sequence[Any]]]] = []
+        kinds = sorted(kind for kind in wanted if any(self.tables.shapes[kind].linked))
         for kind in sorted(wanted):
-            statement = _by_id(self.tables.shapes[kind], lock=lock)
-            for ids in chunks(wanted[kind]):
-                for row in connection.execute(statement, {"ids": ids}).mappings():
-                    found[Ref(kind, row["id"])] = row
-        links = self._links(connection, found)
-        return {ref: self._row(ref, row, links) for ref, row in found.items()}
+            shape = self.tables.shapes[kind]
+            statement = self._by_id(batch, shape, lock=lock)
+            asked += (
+                (kind, shape.names, batch.ask(statement, {"ids": ids}))
+                for ids in chunks(wanted[kind])
+            )
+        links = [
+            batch.ask(self._links_of(batch), {"kinds": kinds, "ids": ids})
+            for ids in chunks(id_ for kind in kinds for id_ in wanted[kind])
+        ]
 
-    def _links(
-        self, connection: Connection, refs: Iterable[Ref]
-    ) -> dict[tuple[Ref, str], list[str]]:
-        """Return what is linked, by record and field, in order; the fields that are there."""
-        shapes = self.tables.shapes
-        linked = [ref for ref in refs if any(shapes[ref.kind].linked)]
-        kinds = sorted({ref.kind for ref in linked})
+        def read() -> dict[Ref, Row]:
+            found = {
+                Ref(kind, row[0]): dict(zip(names, row, strict=True))
+                for kind, names, rows in asked
+                for row in rows
+            }
+            by_field = self._by_field(row for rows in links for row in rows)
+            return {ref: self._row(ref, row, by_field) for ref, row in found.items()}
+
+        return read
+
+    def _by_id(self, batch: Batch, shape: Shape, *, lock: bool) -> Statement:
+        def make() -> Statement:
+            table = shape.table
+            found = select(table).where(batch.among(table.c.id, "ids")).order_by(table.c.id)
+            return Statement(found.with_for_update(key_share=True) if lock else found)
+
+        return self.tables.once("rows", shape.kind.id, lock, make=make)
+
+    def _links_of(self, batch: Batch) -> Statement:
         table = self.tables.links
-        statement = (
-            select(table.c.kind, table.c.id, table.c.field, table.c.ref, table.c.copy)
-            .where(table.c.kind.in_(kinds), table.c.id.in_(bindparam("ids", expanding=True)))
-            .order_by(table.c.n)
+        return self.tables.once(
+            "links",
+            make=lambda: Statement(
+                select(table.c.kind, table.c.id, table.c.field, table.c.ref, table.c.copy)
+                .where(batch.among(table.c.kind, "kinds"), batch.among(table.c.id, "ids"))
+                .order_by(table.c.n)
+            ),
         )
+
+    @staticmethod
+    def _by_field(links: Iterable[Sequence[Any]]) -> dict[tuple[Ref, str], list[str]]:
+        """Return what is linked, by record and field, in order; the fields that are there."""
         found: dict[tuple[Ref, str], list[str]] = {}
-        for ids in chunks(ref.id for ref in linked):
-            for kind, id_, field, ref, copy in connection.execute(statement, {"ids": ids}):
-                held = found.setdefault((Ref(kind, id_), field), [])
-                if copy != MARK:
-                    held.append(ref)
+        for kind, id_, field, ref, copy in links:
+            held = found.setdefault((Ref(kind, id_), field), [])
+            if copy != MARK:
+                held.append(ref)
         return found
 
     def _row(
-        self, ref: Ref, row: RowMapping, links: Mapping[tuple[Ref, str], Sequence[str]]
+        self, ref: Ref, row: Mapping[str, Any], links: Mapping[tuple[Ref, str], Sequence[str]]
     ) -> Row:
         shape = self.tables.shapes[ref.kind]
         extra: Mapping[str, object] = {}
@@ -138,14 +164,6 @@ class Reader:
             raise UnfitValueError(f"what stands in {place.field} is unreadable", [ref]) from why
 
 
-def _by_id(shape: Shape, *, lock: bool) -> Select[Any]:
-    table = shape.table
-    statement = (
-        select(table).where(table.c.id.in_(bindparam("ids", expanding=True))).order_by(table.c.id)
-    )
-    return statement.with_for_update(key_share=True) if lock else statement
-
-
 @attrs.frozen
 class Writer:
     """Writes records as rows; *nul* says whether the database's text may hold a NUL."""
@@ -164,9 +182,10 @@ class Writer:
         found: dict[str, object] = {"revision": record.revision}
         extra: dict[str, object] = {}
         for name in names:
-            place, value = shape.places.get(name), held.get(name, MISSING)
             columns = shape.columns.get(name, ())
-            found |= dict.fromkeys(columns)
+            for column in columns:
+                found[column] = None
+            place, value = shape.places.get(name), held.get(name, MISSING)
             if value is MISSING or (place is not None and place.says_nothing(value)):
                 continue
             stood = None if place is None else self._stood(ref, name, place, value)
@@ -207,7 +226,8 @@ class Writer:
             stood = place.written(value, self.codec)
         except Unholdable as why:
             raise UnfitValueError(f"{why} in {name}", [ref]) from None
-        self.held(list(stood or ()), [ref], f" in {name}")
+        for one in stood or ():
+            self.held(one, [ref], f" in {name}")
         return stood
 
 

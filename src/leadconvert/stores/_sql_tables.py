@@ -1,6 +1,6 @@
 """The tables of a database: one of each kind, and those that keep the books."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 import attrs
@@ -31,6 +31,7 @@ from leadconvert.stores._sql_layout import (
     to_data,
 )
 from leadconvert.stores._sql_places import Place, places_of
+from leadconvert.stores._sql_sending import Statement
 from leadconvert.stores._sql_values import Data, Form
 from leadconvert.values import digest
 
@@ -50,6 +51,14 @@ class Shape:
     places: Mapping[str, Place]
     #: By field, the names of its columns.
     columns: Mapping[str, tuple[str, ...]]
+    #: The names of all columns, in order.
+    names: tuple[str, ...] = attrs.field(init=False)
+    #: The fields that say by which keys a record is found.
+    keyed: frozenset[str] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(column.name for column in self.table.c))
+        object.__setattr__(self, "keyed", self.kind.keyed)
 
     @property
     def linked(self) -> Iterator[Place]:
@@ -70,6 +79,13 @@ class Tables:
     receipts: Table
     traces: Table
     outbox: Table
+    _statements: dict[tuple[object, ...], Statement] = attrs.field(factory=dict, init=False)
+
+    def once(self, *key: object, make: Callable[[], Statement]) -> Statement:
+        """Return the statement of that *key*, which is made when it is first asked for."""
+        if key not in self._statements:
+            self._statements[key] = make()
+        return self._statements[key]
 
     @classmethod
     def of(cls, layout: Layout, rules: ConversionRules) -> "Tables":
@@ -211,7 +227,10 @@ def _there(connection: Connection) -> Layout | None:
     schema = _schema(MetaData())
     if not inspect(connection).has_table(schema.name):
         return None
-    row = connection.execute(select(schema.c.version, schema.c.layout)).first()
+    try:
+        row = connection.execute(select(schema.c.version, schema.c.layout)).first()
+    except ValueError:
+        raise SchemaVersionError("what the tables are called cannot be read") from None
     if row is None:
         raise SchemaVersionError("the database does not say what its tables are called")
     if row.version != VERSION:

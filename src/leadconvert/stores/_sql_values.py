@@ -1,7 +1,7 @@
 """How one value stands in a database, and what none can hold."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
@@ -148,32 +148,27 @@ def check(value: object, *, nul: bool) -> None:
     Raises:
         Unholdable: it is too long a number, or such text.
     """
-    for one in _leaves(value):
-        match one:
-            case str():
-                _check_text(one, nul=nul)
-            case int() if abs(one) >= _LARGEST:
-                raise Unholdable("a number is too long")
-            case Decimal() if not _fits(one):
-                raise Unholdable("a number is too long")
-
-
-def _leaves(value: object) -> Iterator[object]:
-    match value:
-        case Mapping():
-            for key, item in value.items():
-                yield key
-                yield from _leaves(item)
-        case list():
-            for item in value:
-                yield from _leaves(item)
-        case _:
-            yield value
+    if isinstance(value, str):
+        _check_text(value, nul=nul)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(key, nul=nul)
+            check(item, nul=nul)
+    elif isinstance(value, list):
+        for item in value:
+            check(item, nul=nul)
+    elif isinstance(value, int):
+        if abs(value) >= _LARGEST:
+            raise Unholdable("a number is too long")
+    elif isinstance(value, Decimal) and not _fits(value):
+        raise Unholdable("a number is too long")
 
 
 def _check_text(value: str, *, nul: bool) -> None:
     if not nul and "\x00" in value:
         raise Unholdable("text holds a NUL")
+    if value.isascii():
+        return
     try:
         value.encode()
     except UnicodeEncodeError:

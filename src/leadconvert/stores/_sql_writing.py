@@ -1,34 +1,30 @@
 """What a ledger comes to, as statements: their number does not grow with what a record holds."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
-from sqlalchemy import Connection, bindparam, delete, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql import Executable
 
 from leadconvert import Ref
 from leadconvert.errors import ConflictError
 from leadconvert.stores._sql_ledger import Entry, Ledger, Links
 from leadconvert.stores._sql_rows import MARK, Writer
-from leadconvert.stores._sql_tables import Shape, Tables
+from leadconvert.stores._sql_sending import Batch, Statement, Values
+from leadconvert.stores._sql_statements import Statements
+from leadconvert.stores._sql_tables import Shape
 
 
 __all__ = ["write"]
 
-#: How to insert what may be there already.
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
 
 @attrs.frozen
 class _Write:
-    """One statement, and the rows it is sent with; *refs* are the records that are made by it."""
+    """One statement, and the rows it is sent with; *made* are the records that stand in a table."""
 
-    statement: Executable
-    rows: list[dict[str, object]]
-    refs: tuple[Ref, ...] = ()
+    statement: Statement
+    rows: Sequence[Values]
+    made: Mapping[Ref, str] = attrs.field(factory=dict)
     #: Whether each row must be met by one in the table.
     counted: bool = False
 
@@ -36,87 +32,98 @@ class _Write:
 def write(connection: Connection, writer: Writer, ledger: Ledger) -> None:
     """Write what *ledger* has taken in, in one order whoever writes.
 
+    What is changed or removed was locked when it was read, and is as it was, unless the database
+    keeps the store from it.
+
     Raises:
-        leadconvert.errors.ConflictError: a record is there already, or is another by now.
+        leadconvert.errors.ConflictError: a record is there already, or was kept from being changed.
         leadconvert.errors.UnfitValueError: the database cannot hold a value.
     """
-    # all of it is told before any of it is sent: so it can be sent at once one day
-    for one in list(_writes(connection.dialect.name, writer, ledger)):
-        try:
-            result = connection.execute(one.statement, one.rows)
-        except IntegrityError as error:
-            if one.refs:
-                raise ConflictError("there is such a record already", one.refs) from error
+    batch = Batch(connection)
+    statements = Statements(writer.tables, connection.dialect.name)
+    writes = list(_writes(statements, writer, ledger))
+    sent = [(one, batch.do(one.statement, one.rows)) for one in writes]
+    try:
+        batch.send()
+    except IntegrityError as error:
+        place = _place(error)
+        refs = [ref for one in writes for ref, table in one.made.items() if table in place]
+        if not refs:
             raise
-        if one.counted and result.rowcount != len(one.rows):
-            raise ConflictError("it was changed meanwhile")
+        raise ConflictError("there is such a record already", refs) from error
+    if any(one.counted and told.count != len(one.rows) for one, told in sent):
+        raise ConflictError("it was changed meanwhile")
 
 
-def _writes(dialect: str, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
+def _place(error: IntegrityError) -> str:
+    """Return what says which table it was."""
+    told = getattr(error.orig, "diag", None)
+    return str(error.orig if told is None else told.table_name)
+
+
+def _writes(statements: Statements, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
     entries = dict(sorted(ledger.entries.items(), key=lambda item: str(item[0])))
     by_kind: dict[str, dict[Ref, Entry]] = {}
     for ref, entry in entries.items():
         by_kind.setdefault(ref.kind, {})[ref] = entry
     for kind, some in by_kind.items():
-        yield from _records(ledger.shapes[kind], writer, some)
-    yield from _claims(writer.tables, ledger, entries)
-    yield from _links(dialect, writer, ledger)
-    yield from _books(dialect, writer, ledger)
+        yield from _records(statements, ledger.shapes[kind], writer, some)
+    yield from _claims(statements, ledger, entries)
+    yield from _links(statements, writer, ledger)
+    yield from _books(statements, writer, ledger)
 
 
-def _records(shape: Shape, writer: Writer, entries: Mapping[Ref, Entry]) -> Iterator[_Write]:
-    table = shape.table
-    by_revision = table.c.id == bindparam("_id"), table.c.revision == bindparam("_revision")
-    gone: list[dict[str, object]] = []
-    new: dict[Ref, dict[str, object]] = {}
-    changed: dict[tuple[str, ...], list[dict[str, object]]] = {}
+def _records(
+    statements: Statements, shape: Shape, writer: Writer, entries: Mapping[Ref, Entry]
+) -> Iterator[_Write]:
+    gone: list[Values] = []
+    new: dict[Ref, Values] = {}
+    changed: dict[tuple[str, ...], list[Values]] = {}
     for ref, entry in entries.items():
         was, row = entry.was, entry.row
         if row is None and was is not None:
-            gone.append({"_id": ref.id, "_revision": was.record.revision})
+            gone.append({"_id": ref.id})
         elif row is not None and was is None:
             id_ = writer.held(ref.id, [ref])
             new[ref] = {"id": id_, **writer.columns(ref, row.record, entry.names)}
         elif row is not None and was is not None and row is not was:
             columns = writer.columns(ref, row.record, entry.names | was.extra)
-            old = {"_id": ref.id, "_revision": was.record.revision}
-            changed.setdefault(tuple(columns), []).append(columns | old)
-    if gone:
-        yield _Write(delete(table).where(*by_revision), gone, counted=True)
-    if new:
-        yield _Write(insert(table), list(new.values()), refs=tuple(new))
+            changed.setdefault(tuple(columns), []).append({**columns, "_id": ref.id})
+    table = shape.table
+    yield _Write(statements.delete(table, "id"), gone, counted=True)
+    made = dict.fromkeys(new, table.name)
+    yield _Write(statements.insert(table), list(new.values()), made)
     for names, rows in changed.items():
-        values: dict[str, Any] = {name: bindparam(name) for name in names}
-        yield _Write(update(table).where(*by_revision).values(values), rows, counted=True)
+        yield _Write(statements.update(table, names), rows, counted=True)
 
 
-def _claims(tables: Tables, ledger: Ledger, entries: Mapping[Ref, Entry]) -> Iterator[_Write]:
-    table = tables.claims
-    lost: list[dict[str, object]] = []
-    got: list[dict[str, object]] = []
+def _claims(
+    statements: Statements, ledger: Ledger, entries: Mapping[Ref, Entry]
+) -> Iterator[_Write]:
+    lost: list[Values] = []
+    got: list[Values] = []
     for ref, entry in entries.items():
+        if not ledger.may_change_keys(ref, entry.was, entry.row, entry.names):
+            continue
         before, after = ledger.keys(ref, entry.was), ledger.keys(ref, entry.row)
         if before != after and before:
             lost.append({"_kind": ref.kind, "_id": ref.id})
         if before != after:
             got += ({"digest": one, "kind": ref.kind, "id": ref.id} for one in sorted(after))
-    if lost:
-        mine = table.c.kind == bindparam("_kind"), table.c.id == bindparam("_id")
-        yield _Write(delete(table).where(*mine), lost)
-    if got:
-        yield _Write(insert(table), got)
+    claims = statements.tables.claims
+    yield _Write(statements.delete(claims, "kind", "id"), lost)
+    yield _Write(statements.insert(claims), got)
 
 
-def _links(dialect: str, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
-    table = writer.tables.links
-    gone: list[dict[str, object]] = [
+def _links(statements: Statements, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
+    gone: list[Values] = [
         {"_kind": ref.kind, "_id": ref.id}
         for ref, entry in ledger.entries.items()
         if entry.row is None and entry.was is not None and any(ledger.shapes[ref.kind].linked)
     ]
-    whole: list[dict[str, object]] = []
-    removed: list[dict[str, object]] = []
-    added: list[dict[str, object]] = []
+    whole: list[Values] = []
+    removed: list[Values] = []
+    added: list[Values] = []
     for (ref, field), links in ledger.links.items():
         entry = ledger.entries.get(ref)
         if entry is not None and entry.row is None:
@@ -127,17 +134,11 @@ def _links(dialect: str, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
         if not links.whole:
             removed += ({**at, "_ref": one} for one in sorted(links.removed))
         added += _linked(ref, field, links, writer)
-    kind, id_ = table.c.kind == bindparam("_kind"), table.c.id == bindparam("_id")
-    field_ = table.c.field == bindparam("_field")
-    if gone:
-        yield _Write(delete(table).where(kind, id_), gone)
-    if whole:
-        yield _Write(delete(table).where(kind, id_, field_), whole)
-    if removed:
-        ref_ = table.c.ref == bindparam("_ref"), table.c.copy != MARK
-        yield _Write(delete(table).where(kind, id_, field_, *ref_), removed)
-    if added:
-        yield _Write(_INSERT[dialect](table).on_conflict_do_nothing(), added)
+    table = statements.tables.links
+    yield _Write(statements.delete(table, "kind", "id"), gone)
+    yield _Write(statements.delete(table, "kind", "id", "field"), whole)
+    yield _Write(statements.delete(table, "kind", "id", "field", "ref"), removed)
+    yield _Write(statements.link(), added)
 
 
 def _linked(ref: Ref, field: str, links: Links, writer: Writer) -> Iterator[dict[str, object]]:
@@ -151,17 +152,11 @@ def _linked(ref: Ref, field: str, links: Links, writer: Writer) -> Iterator[dict
         yield {**at, "ref": held, "copy": copies[id_]}
 
 
-def _books(dialect: str, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
-    tables, held, data = writer.tables, writer.held, writer.data
-    traces: list[dict[str, object]] = [
-        {"id": held(id_), "trace": data(one)} for id_, one in ledger.traces.items()
-    ]
-    if traces:
-        statement = _INSERT[dialect](tables.traces)
-        again = {"trace": statement.excluded.trace}
-        statement = statement.on_conflict_do_update(index_elements=["id"], set_=again)
-        yield _Write(statement, traces)
-    events: list[dict[str, object]] = [
+def _books(statements: Statements, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
+    tables, held, data = statements.tables, writer.held, writer.data
+    traces = [{"id": held(id_), "trace": data(one)} for id_, one in ledger.traces.items()]
+    yield _Write(statements.trace(), traces)
+    events: list[Values] = [
         {
             "key": held(key),
             "place": place,
@@ -170,8 +165,6 @@ def _books(dialect: str, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
         }
         for key, place, event in ledger.events
     ]
-    if events:
-        yield _Write(insert(tables.outbox), events)
+    yield _Write(statements.insert(tables.outbox, drawn="n"), events)
     receipts = [{"key": held(key), "receipt": data(one)} for key, one in ledger.given.items()]
-    if receipts:
-        yield _Write(insert(tables.receipts), receipts)
+    yield _Write(statements.insert(tables.receipts), receipts)

@@ -1,11 +1,22 @@
 """One request on its way through a store: the steps it takes, and who walks them."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from inspect import isawaitable, iscoroutine
 from typing import Final, Protocol, TypeVar
 
 import attrs
 
-from leadconvert import ChangeSet, ConversionRules, Known, Lead, Receipt, Record, Ref, Wanted
+from leadconvert import (
+    ChangeSet,
+    ConversionRules,
+    Known,
+    Lead,
+    Receipt,
+    Record,
+    Ref,
+    StageChange,
+    Wanted,
+)
 from leadconvert.errors import (
     AccessDeniedError,
     ConflictError,
@@ -15,10 +26,23 @@ from leadconvert.errors import (
     StoreError,
     UnavailableError,
 )
+from leadconvert.problems import Cause
+from leadconvert.records import changed
 from leadconvert.stores._port import AsyncStore, Store
 
 
-__all__ = ["Apply", "Driver", "Load", "Steps", "by_ref", "found", "run", "run_async"]
+__all__ = [
+    "Apply",
+    "Driver",
+    "Load",
+    "Steps",
+    "by_now",
+    "by_ref",
+    "found",
+    "of_kinds",
+    "run",
+    "run_async",
+]
 
 R = TypeVar("R")
 
@@ -61,7 +85,22 @@ def run(steps: Steps[R], store: Store) -> R:
 
 
 def _asked(step: Load | Apply, store: Store) -> Known | Receipt:
-    return store.load(step.wanted) if isinstance(step, Load) else store.apply(step.changes)
+    asked = store.load(step.wanted) if isinstance(step, Load) else store.apply(step.changes)
+    answer: object = asked
+    if iscoroutine(answer):
+        answer.close()  # it would be warned of as well
+        raise TypeError("the store is awaited: use the driver that ends in _async")
+    return _answer(step, answer)
+
+
+def _answer(step: Load | Apply, answer: object) -> Known | Receipt:
+    cls = Known if isinstance(step, Load) else Receipt
+    if not isinstance(answer, cls):
+        name = f"{type(step).__name__.lower()}()"
+        raise TypeError(
+            f"{name} of a store returns a {cls.__name__}, not a {type(answer).__name__}"
+        )
+    return answer
 
 
 async def run_async(steps: Steps[R], store: AsyncStore) -> R:
@@ -81,9 +120,11 @@ async def run_async(steps: Steps[R], store: AsyncStore) -> R:
 
 
 async def _asked_async(step: Load | Apply, store: AsyncStore) -> Known | Receipt:
-    if isinstance(step, Load):
-        return await store.load(step.wanted)
-    return await store.apply(step.changes)
+    asked = store.load(step.wanted) if isinstance(step, Load) else store.apply(step.changes)
+    answer: object = asked
+    if not isawaitable(answer):
+        raise TypeError("the store is not awaited: use the driver without _async")
+    return _answer(step, await answer)
 
 
 class Result(Protocol):
@@ -121,6 +162,8 @@ class Driver:
     """
 
     ref: Ref | None
+    #: The id of who asks, if somebody does.
+    actor_id: str | None
     rules: ConversionRules
     ask: Callable[[Known], Wanted]
     key: str | None
@@ -140,9 +183,9 @@ class Driver:
             known = yield from self._gathered()
             decided = decide(known)
             if known.receipt is not None:
-                if known.receipt.fingerprint != decided.fingerprint:
+                if known.receipt.fingerprint not in self._fingerprints(decide, decided, known):
                     raise IdempotencyError(str(self.key))
-                _still_allowed(decided)
+                self._allow_telling(decide, decided, known, known.receipt)
                 return (yield from self._again(read, known.receipt))
             result = decided.result()
             try:
@@ -163,12 +206,58 @@ class Driver:
         for _ in range(_ROUNDS):
             known = yield from _loaded(asked)
             need = self.ask(known)
-            refs = (*own, *_of_kinds(need.refs, self.rules))
+            refs = (*own, *of_kinds(need.refs, self.rules))
             more = attrs.evolve(need, refs=refs, key=self.key)
             if _covers(asked, more):
                 return known
             asked = more
         raise UnavailableError("it changes faster than it can be read", own)
+
+    def _fingerprints(
+        self, decide: Callable[[Known], Plan[D]], decided: Plan[D], known: Known
+    ) -> Iterator[str | None]:
+        """Yield what stands for the request, and for the same before its record was merged."""
+        yield decided.fingerprint
+        if self.ref is not None and by_now(self.ref, known) != self.ref:
+            before = changed(found(known, self.ref, self.rules), {"id": self.ref.id})
+            yield decide(attrs.evolve(known, records=[before], merged=())).fingerprint
+
+    def _allow_telling(
+        self,
+        decide: Callable[[Known], Plan[D]],
+        decided: Plan[D],
+        known: Known,
+        receipt: Receipt,
+    ) -> None:
+        """Refuse to tell of a request made before whoever may not make it now.
+
+        The request itself may have taken the lead to where its actor has no rights, and what it
+        made may be no more theirs: they are told if they may still convert it where they found it.
+        """
+        denied = _denied(decided)
+        if denied is None:
+            return
+        for found_then in self._as_found(known, receipt):
+            then = _denied(decide(found_then))
+            if then is None or all(one.cause is not Cause.LEAD_ACCESS for one in then.problems):
+                return
+        raise denied
+
+    def _as_found(self, known: Known, receipt: Receipt) -> Iterator[Known]:
+        """Yield what is known, the record standing wherever who asks has taken it from."""
+        assert self.ref is not None  # noqa: S101 - nobody is denied that a lead arrives
+        kind = next(one for one in self.rules.every_kind if one.id == self.ref.kind)
+        record = found(known, self.ref, self.rules)
+        history = kind.read(record, "stage_history")
+        passed = history if isinstance(history, tuple) else ()
+        moves = [one for one in passed if isinstance(one, StageChange)]
+        stages = [one.from_stage for one in moves if one.actor_id == self.actor_id]
+        if isinstance(record, Lead):
+            made = (one for one in record.conversions if one.id in receipt.conversions)
+            stages += [record.stage for one in made if one.actor_id == self.actor_id]
+        others = [one for one in known.records if one is not record]
+        for stage in dict.fromkeys(filter(None, stages)):
+            yield attrs.evolve(known, records=[changed(record, {str(kind.stage): stage}), *others])
 
     def _again(self, read: Callable[[Known, Ref, Receipt], D], receipt: Receipt) -> Steps[D]:
         """Return what a request made before came to, as the records stand now."""
@@ -178,21 +267,24 @@ class Driver:
         known = yield from _loaded(Wanted(refs=(ref,)))
         record = found(known, ref, self.rules)
         made = record.conversions if isinstance(record, Lead) else ()
-        refs = _of_kinds((one for each in made for one in each.targets), self.rules)
-        return read((yield from _loaded(Wanted(refs=(ref, *refs)))), ref, receipt)
+        named = (one for each in made for one in each.targets)
+        changed_then = (one for one, _ in receipt.revisions)
+        refs = dict.fromkeys(of_kinds((*named, *changed_then), self.rules))
+        return read((yield from _loaded(Wanted(refs=tuple({ref: None, **refs})))), ref, receipt)
 
 
-def _still_allowed(decided: Plan[D]) -> None:
-    """Refuse to tell of a request made before whoever may not make it now.
+def _denied(decided: Plan[D]) -> AccessDeniedError | None:
+    """Return the denial, if that is what is wrong with a request.
 
-    That it cannot be made again, since it was made, is no reason.
+    That it cannot be made again, since it was made, is none.
     """
     try:
         decided.result()
-    except AccessDeniedError:
-        raise
+    except AccessDeniedError as denied:
+        return denied
     except ConversionError:
-        return
+        pass
+    return None
 
 
 def _loaded(wanted: Wanted) -> Generator[Load | Apply, Known | Receipt, Known]:
@@ -202,15 +294,23 @@ def _loaded(wanted: Wanted) -> Generator[Load | Apply, Known | Receipt, Known]:
 
 
 def found(known: Known, ref: Ref, rules: ConversionRules) -> Record:
-    """Return the record with *ref* among those that are known.
+    """Return the record with *ref* among those that are known, or into which it was merged.
 
     Raises:
         leadconvert.errors.RecordNotFoundError: it is not there.
     """
-    record = by_ref(known, rules).get(ref)
+    record = by_ref(known, rules).get(by_now(ref, known))
     if record is None:
         raise RecordNotFoundError("there is no such record", [ref])
     return record
+
+
+def by_now(ref: Ref, known: Known) -> Ref:
+    """Return what *ref* is by now, through as many merges as there are."""
+    into = dict(known.merged)
+    for _ in into:
+        ref = into.get(ref, ref)
+    return ref
 
 
 def by_ref(known: Known, rules: ConversionRules) -> dict[Ref, Record]:
@@ -219,7 +319,7 @@ def by_ref(known: Known, rules: ConversionRules) -> dict[Ref, Record]:
     return {Ref(kind.id, record.id): record for kind, record in kinds if kind is not None}
 
 
-def _of_kinds(refs: Iterable[Ref], rules: ConversionRules) -> Iterator[Ref]:
+def of_kinds(refs: Iterable[Ref], rules: ConversionRules) -> Iterator[Ref]:
     """Yield what is of a kind of the rules: no store has what these knew once, or never knew."""
     kinds = {kind.id for kind in rules.every_kind}
     yield from (ref for ref in refs if ref.kind in kinds)

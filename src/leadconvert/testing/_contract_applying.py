@@ -14,7 +14,6 @@ from leadconvert import (
     Ref,
     Trace,
     Update,
-    Wanted,
 )
 from leadconvert.errors import (
     ConflictError,
@@ -107,16 +106,6 @@ class Applying(Subject):
                 bench.apply(Detach(company, "converted_from", refs))
                 left = tuple(ref.id for ref in held)
                 same(left, bench.read(company, "converted_from"), promise)
-
-    def test_delete_removes_one_record(self) -> None:
-        """A record that is removed is there no longer, and all others are."""
-        with benched(self) as bench:
-            refs = bench.put(*(Deal(id=f"D-{n}", title="Engine") for n in (1, 2, 3)))
-            bench.apply(Delete(refs[1], bench.revision(refs[1])))
-            promise = "delete removes one record"
-            left = sorted(map(str, (refs[0], refs[2])))
-            same(left, sorted(map(str, bench.found(Wanted(refs=refs)))), promise)
-            same(left, sorted(map(str, bench.opened.refs())), promise)
 
     def test_a_kind_it_was_not_made_for_is_refused(self) -> None:
         """A record of a kind that the store has no place for is refused."""

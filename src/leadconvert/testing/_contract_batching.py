@@ -7,6 +7,9 @@ from leadconvert import (
     ChangeSet,
     Channel,
     Claim,
+    Company,
+    Delete,
+    Detach,
     Insert,
     Lead,
     MatchKey,
@@ -111,6 +114,24 @@ class Bulk(Subject):
             ids = dict(pair for one in answers if isinstance(one, Receipt) for pair in one.ids)
             found = bench.read(ids[deal], "company_id")
             same(ids[company].id, found, "a later one may refer to an earlier one")
+
+    def test_many_see_who_was_attached(self) -> None:
+        """Whom an earlier one of the many has attached to a record keeps it from a later one."""
+        with benched(self) as bench:
+            one, two = bench.put(*(Lead(id=f"L-{n}", stage="NEW") for n in (1, 2)))
+            company = bench.put_one(Company(id="CO-1", name="Engines", converted_from=[one.id]))
+            field, seen = "converted_from", bench.revision(company)
+            answers = _answers(
+                bench,
+                bench.changes(Attach(company, field, [two])),
+                bench.changes(Delete(company, seen, {field: [one]})),
+                bench.changes(Detach(company, field, [one])),
+                bench.changes(Delete(company, seen, {field: [two]})),
+            )
+            expected = ["Receipt", ConflictError.__name__, "Receipt", "Receipt"]
+            same(expected, _names(answers), "many see who was attached")
+            kinds = sorted(ref.kind for ref in bench.opened.refs())
+            same(["lead", "lead"], kinds, "many see who was attached")
 
     def test_many_again(self) -> None:
         """Those that were applied before are replayed, be it within the many."""

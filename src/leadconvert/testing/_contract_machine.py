@@ -40,6 +40,7 @@ from leadconvert.errors import LeadConvertError
 from leadconvert.stores import MemoryStore, Store, convert_stored, reverse_stored
 from leadconvert.testing._contract_bench import AT, Bench, Opened, Subject, same, told
 from leadconvert.testing._contract_rules import RULES
+from leadconvert.values import ids_in
 
 
 __all__ = ["Modelled"]
@@ -215,10 +216,16 @@ class _Sequence(RuleBasedStateMachine):
         claims = list(self._claims(ref.kind, dict(values), honest=True))
         self._change(lambda side: Update(ref, side.revision(ref, late=late), values, claims))
 
-    @rule(at=st.integers(0, 99), late=st.booleans())
-    def delete(self, at: int, late: bool) -> None:
+    @rule(at=st.integers(0, 99), late=st.booleans(), seen=st.sampled_from((None, "all", "nobody")))
+    def delete(self, at: int, late: bool, seen: str | None) -> None:
         ref, late = self._ref(at, *_NAMES, "attachment"), late and self.revisions
-        self._change(lambda side: Delete(ref, side.revision(ref, late=late)))
+        record = self.model.bench.found(Wanted(refs=(ref,))).get(ref)
+        attached: dict[str, list[Ref]] = {}
+        for name, field in _kind(ref.kind).members.items() if record is not None and seen else ():
+            if record is not None and field.to is not None and field.multiple:
+                held = ids_in(_kind(ref.kind).read(record, name)) if seen == "all" else ()
+                attached[name] = [Ref(field.to, one) for one in held]
+        self._change(lambda side: Delete(ref, side.revision(ref, late=late), attached))
 
     @rule(at=st.integers(0, 9), leads=st.lists(st.integers(0, 9), max_size=3), out=st.booleans())
     def join(self, at: int, leads: list[int], out: bool) -> None:

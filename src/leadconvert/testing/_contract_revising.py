@@ -50,6 +50,20 @@ class Revised(Subject):
             written = {"contact", "deal", "lead"} - {ref.kind for ref in told}
             same([], sorted(written), promise)
 
+    def test_the_receipt_tells_no_revision_of_what_is_gone(self) -> None:
+        """What a change set makes or updates, and then removes, has no revision to be told."""
+        with benched(self) as bench:
+            ref, new = bench.put_one(Deal(id="D-1", title="Engine")), bench.new("deal")
+            seen = bench.revision(ref)
+            receipt = bench.apply(
+                Insert(new, {"title": "New"}),
+                Update(ref, seen, {"title": "late"}),
+                Delete(ref, seen),
+                Delete(new, None),
+            )
+            same((), receipt.revisions, "the receipt tells no revision of what is gone")
+            same([], list(bench.opened.refs()), "what is made can be removed at once")
+
     def test_a_late_update_is_refused(self) -> None:
         """Whoever updates what somebody else has updated meanwhile is told so."""
         with benched(self) as bench:

@@ -10,12 +10,15 @@ from leadconvert.testing._contract_batching import Bulk, OneByOne
 from leadconvert.testing._contract_bench import Opened, Subject
 from leadconvert.testing._contract_binding import Binding
 from leadconvert.testing._contract_claiming import Claiming
+from leadconvert.testing._contract_driving import Driven
 from leadconvert.testing._contract_keeping import Keeping
-from leadconvert.testing._contract_loading import Alone, Loading, Shared
+from leadconvert.testing._contract_loading import Loading
 from leadconvert.testing._contract_machine import Modelled
-from leadconvert.testing._contract_racing import Driven, Racing, RacingRevised
+from leadconvert.testing._contract_racing import Racing, RacingRevised
+from leadconvert.testing._contract_removing import Removing
 from leadconvert.testing._contract_repeating import Repeating
 from leadconvert.testing._contract_revising import Revised, Unrevised
+from leadconvert.testing._contract_snapshot import Alone, Shared
 from leadconvert.testing._contract_whole import Atomic, Resumable
 
 
@@ -43,6 +46,7 @@ class StoreContract(
     Alone,
     Keeping,
     Applying,
+    Removing,
     Repeating,
     Atomic,
     Resumable,

@@ -1,0 +1,93 @@
+"""How statements get to a database: SQLite takes them one by one, PostgreSQL many in one go."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+from sqlalchemy import ARRAY, Column, Connection, Select, Text, TextClause, any_, bindparam
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.dml import UpdateBase
+
+
+__all__ = ["AT_ONCE", "ROWS", "Batch", "Sent", "Statement", "Values"]
+
+#: What a statement is given for one row.
+Values = Mapping[str, object]
+
+#: So many ids at most go into one statement: SQLite does not take any number of parameters.
+AT_ONCE: Final = 10_000
+#: The parameter by which a statement is given all its rows.
+ROWS: Final = "rows"
+
+
+@attrs.frozen(eq=False)
+class Statement:
+    """A statement that is made once and sent often; *in_one* is given all its rows as JSON."""
+
+    executable: Select[Any] | UpdateBase | TextClause
+    in_one: bool = False
+    #: What a driver gets, once that is known.
+    texts: dict[str, str] = attrs.field(factory=dict, init=False, repr=False)
+
+
+@attrs.define(eq=False)
+class Sent:
+    """A statement on its way, with the rows it is given; then what the database answers."""
+
+    statement: Statement
+    given: Sequence[Values]
+    asks: bool = False
+    answer: list[Sequence[Any]] = attrs.field(factory=list, init=False)
+    #: How many rows were changed.
+    count: int = attrs.field(default=0, init=False)
+
+
+@attrs.frozen(eq=False)
+class Batch:
+    """Statements that do not depend on each other's answers, and are sent together, in order."""
+
+    connection: Connection
+    _sent: list[Sent] = attrs.field(factory=list, init=False)
+
+    def ask(self, statement: Statement, values: Values) -> list[Sequence[Any]]:
+        """Return the list that the rows of the answer stand in once the batch is sent."""
+        asked = Sent(statement, [values], asks=True)
+        self._sent.append(asked)
+        return asked.answer
+
+    def do(self, statement: Statement, rows: Sequence[Values]) -> Sent:
+        """Have a statement carried out for each of *rows*, if there are any."""
+        told = Sent(statement, rows)
+        if rows:
+            self._sent.append(told)
+        return told
+
+    def among(self, column: Column[Any], name: str) -> ColumnElement[bool]:
+        """Return the condition that *column* is one of what is given by *name*, at most `AT_ONCE`.
+
+        PostgreSQL is given an array, as the text of a statement must not depend on how many.
+        """
+        if self.connection.dialect.name == "postgresql":
+            return column == any_(bindparam(name, type_=ARRAY(Text)))
+        return column.in_(bindparam(name, expanding=True))
+
+    def send(self) -> None:
+        """Send what there is, and take in the answers.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: what the database or its driver says is wrong.
+        """
+        sent = list(self._sent)
+        self._sent.clear()
+        if self.connection.dialect.name == "postgresql":
+            # only who uses it has its driver
+            from leadconvert.stores._sql_pipeline import exchange  # noqa: PLC0415
+
+            exchange(self.connection, sent)
+            return
+        for one in sent:
+            rows = [dict(values) for values in one.given]
+            result = self.connection.execute(one.statement.executable, rows)
+            one.count = result.rowcount
+            if one.asks:
+                one.answer.extend(result.all())
