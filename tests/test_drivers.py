@@ -46,6 +46,7 @@ from leadconvert import (
     Merge,
     MoveResult,
     OwnerRule,
+    Pending,
     Pipeline,
     Policy,
     Receipt,
@@ -1234,6 +1235,7 @@ class TestManyAtOnce:
         attrs.evolve(NEW, id="L-1"),
         attrs.evolve(NEW, id="L-2", phones=[Channel("030 1")]),
         attrs.evolve(NEW, id="L-3", last_name=None),
+        attrs.evolve(NEW, id="L-4", phones=[Channel("030 2")]),
     )
 
     def batch(self, store: BulkStore, ids: list[str]) -> tuple[list[ConversionResult], list[Any]]:
@@ -1252,33 +1254,35 @@ class TestManyAtOnce:
         store = MemoryStore(RULES, new_id=(lambda _: str(next(numbers))) if gives_ids else None)
         store.apply(seed(self.LEADS, rules=RULES))
         results, receipts = self.batch(store, [ref.id for ref in store.records])
-        assert [0, 1, 2] == [len(one.changes.after) for one in results]
+        assert [0, 1, 2, 2] == [len(one.changes.after) for one in results]
         stored = [
             one.stored(receipt, receipts) for one, receipt in zip(results, receipts, strict=True)
         ]
-        first, second, third = stored
-        ids = ("14", "15") if gives_ids else ("L-1.1.company.1", "L-1.1.contact.1")
+        first, second, third, last = stored
+        ids = ("15", "16") if gives_ids else ("L-1.1.company.1", "L-1.1.contact.1")
         for one in stored:
             assert ids == (one.company.id, one.contact.id)
             assert (ids[0], (ids[1],)) == (one.deal.company_id, one.deal.contact_ids)
             told = (*one.conversion.targets, *(each.ref for each in one.outcomes))
             assert not any(ref.provisional for ref in told)
             assert store.records[Ref("lead", one.lead.id)] == one.lead
-        # the first made it, the second changed it, and the third found it so
-        contact = store.records[Ref("contact", ids[1])]
-        assert first.contact.revision != second.contact.revision == contact.revision
-        assert (contact.revision, contact) == (third.contact.revision, third.contact)
-        assert first.company.revision == third.company.revision
+        # the first made it, the second changed it, the third found it so, the last changed it
+        revisions = [one.contact.revision for one in stored]
+        assert 3 == len(set(revisions))
+        assert revisions[1] == revisions[2]
+        assert second.contact.phones == third.contact.phones != last.contact.phones
+        assert store.records[Ref("contact", ids[1])] == last.contact
+        assert first.company.revision == last.company.revision
 
     def test_in_a_database(self) -> None:
         """So it is in a database."""
         with SqlStore.from_url("sqlite://", rules=RULES) as store:
             store.apply(seed(self.LEADS, rules=RULES))
-            results, receipts = self.batch(store, ["L-1", "L-2", "L-3"])
-            third = results[2].stored(receipts[2], receipts)
-            refs = tuple(one.ref for one in third.outcomes)
+            results, receipts = self.batch(store, ["L-1", "L-2", "L-3", "L-4"])
+            last = results[3].stored(receipts[3], receipts)
+            refs = tuple(one.ref for one in last.outcomes)
             known = store.load(Wanted(refs=refs))
-            assert {*known.records} == {*third.records}
+            assert {*known.records} == {*last.records}
 
     def test_only_its_own_receipt(self) -> None:
         """Without the others' receipts a result that names what they made says what it lacks."""
@@ -1299,12 +1303,30 @@ class TestManyAtOnce:
         again = [*store.apply_many([one.changes for one in results])]
         assert [attrs.evolve(one, replayed=True) for one in receipts] == again
 
+    def test_whom_only_a_value_names(self) -> None:
+        """What a value refers to is told as well, or is missed if the receipt is not there."""
+        numbers = count(11)
+        store = MemoryStore(RULES, new_id=lambda _: str(next(numbers)))
+        store.apply(seed(self.LEADS[:2], rules=RULES))
+        one, other = (each for each in store.records.values() if isinstance(each, Lead))
+        first = convert(one, ["company"], **asked())
+        pending = Pending(first.company, first.changes.key)
+        into = [Create("deal", values={"company_id": first.company.id})]
+        second = convert(other, into, known=Known(pending=[pending]), **asked())
+        receipts = [*store.apply_many([first.changes, second.changes])]
+        told = [each for each in receipts if isinstance(each, Receipt)]
+        assert "13" == second.stored(told[1], told).deal.company_id
+        with pytest.raises(
+            ValueError, match=r"nothing of company 11\.1\.company\.1: give earlier="
+        ):
+            second.stored(told[1])
+
     def test_drivers_come_after_nothing(self, drivers: Drivers) -> None:
         """What a driver decides is decided on what is stored, so it needs no other receipt."""
         store = holding(*self.LEADS)
         for lead in self.LEADS:
             drivers.convert(store, lead.id, ["company", "contact", "deal"], **asked())
-        assert [()] * 3 == [one.after for one in store.applied]
+        assert [()] * 4 == [one.after for one in store.applied]
 
 
 @attrs.define
@@ -1402,6 +1424,11 @@ class TestMerged:
         assert "L-8" == drivers.reverse(store, "L-7", **asked()).lead.id
         moved = drivers.advance(store, Ref("deal", "D-5"), "offer", **asked())
         assert ("D-6", "offer") == (moved.record.id, store[Ref("deal", "D-6")].stage)
+        deal = attrs.evolve(deals[0], id="D-7")
+        store.store.apply(seed([deal], rules=RULES))
+        store.merged = {Ref("deal", "D-6"): Ref("deal", "D-7"), **store.merged}
+        moved = drivers.advance(store, Ref("deal", "D-5"), "offer", **asked())
+        assert "D-7" == moved.record.id
 
     def test_what_was_made_is_the_survivor(self, drivers: Drivers) -> None:
         """Asked again a driver tells the survivor of what was made, and each record once."""
@@ -1555,6 +1582,8 @@ class TestCalls:
             drivers.arrive(holding(NEW), NEW, **asked())
         with pytest.raises(TypeError, match="there is no argument values="):
             drivers.reverse(holding(NEW), "L-7", **asked(values={}))
+        with pytest.raises(TypeError, match="there is no argument eligible_owners="):
+            drivers.reverse(holding(NEW), "L-7", **asked(eligible_owners=["u-7"]))
         with pytest.raises(TypeError, match="there is no argument mode="):
             drivers.advance(holding(NEW), "L-7", "WORK", **asked(mode="convert"))
 

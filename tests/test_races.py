@@ -217,7 +217,7 @@ class TestLimit:
         store = SqlStore(engine, rules=_ONE_OPEN)
         lock = {
             "sqlite": "BEGIN IMMEDIATE",
-            "postgresql": "SELECT 1 FROM lc_company WHERE id = 'CO-9' FOR UPDATE",
+            "postgresql": "SELECT pg_advisory_xact_lock(hashtext('CO-9'))",
         }[engine.dialect.name]
 
         def locked(lead_id: str) -> str | None:

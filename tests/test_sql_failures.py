@@ -1,27 +1,20 @@
 """`SqlStore` when the database does not play along: errors of ours, and nothing half-written."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from secrets import token_hex
 
-import attrs
 import pytest
 from databases import DATABASES, Inside, database, empty_schema
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, text
+from sqlalchemy import URL, Engine, create_engine, event, exc, text
 
 from leadconvert import (
-    Attach,
     Change,
     ChangeSet,
-    Channel,
-    Claim,
     Deal,
-    Event,
     Insert,
-    MatchKey,
     Ref,
     Trace,
     Update,
@@ -240,9 +233,9 @@ class TestUnreadable:
     def spoil(self, url: URL, table: str, column: str, value: str) -> None:
         """Write JSON data, or what is none, past the store."""
         with Inside(url, RULES).engine.begin() as connection:
-            said = f"UPDATE {table} SET {column} = :value"
-            if connection.dialect.name == "postgresql":
-                said = f"UPDATE {table} SET {column} = CAST(:value AS jsonb)"
+            is_data = connection.dialect.name == "postgresql"
+            given = "CAST(:value AS jsonb)" if is_data else ":value"
+            said = f"UPDATE {table} SET {column} = {given}"  # noqa: S608 - names of ours
             connection.execute(text(said), {"value": value})
 
     def refused(self, url: URL, store: SqlStore, expected: StoreError) -> None:
@@ -463,114 +456,6 @@ class TestUnreachable:
                 store.apply(change_set(update))
                 with pytest.raises(ConflictError, match="somebody else was quicker"):
                     mine.apply(change_set(update))
-
-
-#: A change set of all that there is to write.
-WHOLE = ChangeSet(
-    key="whole",
-    fingerprint="f",
-    changes=[
-        Insert(
-            Ref("contact", "C-1", provisional=True),
-            {"last_name": "L", "emails": (Channel("ada@example.com"),), "converted_from": ("L-1",)},
-            [Claim(MatchKey("email", "ada@example.com"))],
-        ),
-        Attach(DEAL, "contact_ids", [Ref("contact", "C-1", provisional=True)]),
-    ],
-    events=[Event(name="deal.made", ref=DEAL, at=datetime(2027, 1, 31, tzinfo=UTC))],
-    traces=[Trace(id="L-7.1")],
-)
-
-
-def kill(connection: Connection, inside: Inside) -> None:
-    """End a connection as a server that goes away does."""
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with inside.engine.connect() as other:
-        other.execute(
-            text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": driver.info.backend_pid}
-        )
-
-
-@contextmanager
-def killed_before(engine: Engine, number: int, inside: Inside) -> Iterator[None]:
-    """End the connection before the statement with a *number*, if there are so many."""
-    left = [number]
-
-    def count(connection: Connection, *_: object) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            kill(connection, inside)
-
-    event.listen(engine, "before_cursor_execute", count)
-    try:
-        yield
-    finally:
-        event.remove(engine, "before_cursor_execute", count)
-
-
-class TestLost:
-    def test_at_every_statement(self, postgresql: URL) -> None:
-        """Whenever the server goes away, all is there or nothing, and to ask again is safe."""
-        inside, number, done = Inside(postgresql, RULES), 0, False
-        with filled(postgresql) as store:
-            while not done:
-                number += 1
-                whole = attrs.evolve(WHOLE, key=f"whole {number}")
-                try:
-                    with killed_before(engine_of(store), number, inside):
-                        store.apply(whole)
-                    done = True
-                except UnavailableError:
-                    assert [DEAL] == inside.refs()
-                    assert 1 == inside.count("lc_receipts")
-            assert 10 <= number
-            assert {DEAL, Ref("contact", "C-1")} == set(inside.refs())
-            assert store.apply(whole).replayed
-
-    def test_before_the_commit(self, postgresql: URL) -> None:
-        """A connection that is lost before the commit leaves nothing behind."""
-        inside = Inside(postgresql, RULES)
-        with filled(postgresql) as store:
-            with pytest.raises(UnavailableError, match="the connection was lost"):
-                self.apply(store, lambda connection: kill(connection, inside))
-            assert [DEAL] == inside.refs()
-            assert not store.apply(WHOLE).replayed
-
-    def test_after_the_commit(self, postgresql: URL) -> None:
-        """Where only the answer is lost nobody knows; to apply the same again tells."""
-        inside = Inside(postgresql, RULES)
-
-        def lose(connection: Connection) -> None:
-            driver = connection.connection.dbapi_connection
-            assert driver is not None
-            driver.commit()
-            driver.close()
-
-        with filled(postgresql) as store:
-            with pytest.raises(UnavailableError, match="the connection was lost"):
-                self.apply(store, lose)
-            assert {DEAL, Ref("contact", "C-1")} == set(inside.refs())
-            assert store.apply(WHOLE).replayed
-
-    def test_many_at_once(self, postgresql: URL) -> None:
-        """Of many change sets nobody knows either."""
-        inside = Inside(postgresql, RULES)
-        with filled(postgresql) as store:
-            with (
-                pytest.raises(UnavailableError),
-                killed_before(engine_of(store), 2, inside),
-            ):
-                store.apply_many([change_set(new_deal()), change_set(new_deal("D-7"))])
-            assert [DEAL] == inside.refs()
-
-    def apply(self, store: SqlStore, lose: Callable[[Connection], None]) -> None:
-        """Apply a change set whose commit is lost."""
-        event.listen(engine_of(store), "commit", lose)
-        try:
-            store.apply(WHOLE)
-        finally:
-            event.remove(engine_of(store), "commit", lose)
 
 
 class TestPrivacy:

@@ -28,6 +28,7 @@ from leadconvert import (
     MatchKey,
     MatchRule,
     Receipt,
+    Record,
     Ref,
     Update,
     Wanted,
@@ -152,6 +153,22 @@ class TestTransactions:
                 mine.apply(change_set(new_deal("D-7"), new_deal("a\ud800")))
         assert {"D-5", "D-6"} == titles(store).keys()
 
+    @pytest.mark.parametrize("before", range(3))
+    def test_many_refusals_leave_the_connection_alone(self, store: SqlStore, before: int) -> None:
+        """However often the database refuses, what comes next on the connection is done.
+
+        A driver remembers what it has said often; it must not remember what was never heard.
+        """
+        for _ in range(before):
+            store.apply(change_set())
+        for number in range(8):
+            with engine_of(store).begin() as connection:
+                mine = store.within(connection)
+                with pytest.raises(ConflictError, match="already: deal D-5"):
+                    mine.apply(change_set(new_deal(), new_deal("D-5")))
+                mine.apply(change_set(Update(DEAL, revision(mine), {"title": str(number)})))
+            assert {"D-5": str(number)} == titles(store)
+
     def test_a_connection_that_is_in_no_transaction(self, store: SqlStore) -> None:
         """On a connection that has begun nothing the store begins and ends its own."""
         with engine_of(store).connect() as connection:
@@ -204,24 +221,16 @@ class TestTransactions:
     ) -> None:
         """What others write while somebody loads is not seen, in whatever the store works on."""
         engine = create_engine(url)
-        changes = (
+        written = change_set(
             Update(DEAL, revision(store), {"title": "New", "contact_ids": ("C-1",)}),
             Insert(Ref("deal", "D-6", provisional=True), {"title": "Other"}),
         )
-
-        left = [change_set(*changes)]
-
-        def write(*told: object) -> None:
-            if left and str(told[2]).startswith("SELECT lc_deal"):
-                store.apply(left.pop())
-
-        event.listen(engine, "after_cursor_execute", write)
         with Session(engine) as session, engine.connect() as connection:
             where = [one for one in (engine, connection, session) if isinstance(one, sort)]
             mine = SqlStore(where[0], rules=RULES)
-            [deal] = mine.load(Wanted(refs=(DEAL, Ref("deal", "D-6")))).records
+            mine.load(Wanted())
+            [deal] = read_while_it_is_written(mine, store, written)
         engine.dispose()
-        assert [] == left
         assert isinstance(deal, Deal)
         assert ("Engine", ()) == (deal.title, deal.contact_ids)
         assert {"D-5": "New", "D-6": "Other"} == titles(store)
@@ -274,6 +283,33 @@ class TestTransactions:
         engine.dialect.driver = "another"
         with pytest.raises(ValueError, match=f"not {engine.dialect.name} by another"):
             SqlStore(engine, rules=RULES)
+
+
+def read_while_it_is_written(
+    mine: SqlStore, store: SqlStore, written: ChangeSet
+) -> tuple[Record, ...]:
+    """Load two deals, and write once they are read, but not what is linked to them."""
+    engine, wanted = engine_of(store), Wanted(refs=(DEAL, Ref("deal", "D-6")))
+    if engine.dialect.name == "postgresql":
+        with ThreadPoolExecutor() as pool, engine.begin() as connection:
+            connection.execute(text("LOCK TABLE lc_links"))
+            late = pool.submit(mine.load, wanted)
+            wait_until_blocked(store, late)
+            assert not late.done()
+            store.within(connection).apply(written)
+            connection.commit()
+            return late.result().records
+    left = [written]
+
+    def write(*told: object) -> None:
+        if left and str(told[2]).startswith("SELECT lc_deal"):
+            store.apply(left.pop())
+
+    event.listen(Engine, "after_cursor_execute", write)
+    known = mine.load(wanted)
+    event.remove(Engine, "after_cursor_execute", write)
+    assert [] == left
+    return known.records
 
 
 def wait_until_blocked(store: SqlStore, late: Future[T]) -> None:

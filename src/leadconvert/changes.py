@@ -339,7 +339,7 @@ def made(changes: ChangeSet) -> tuple[Ref, ...]:
     return tuple(change.ref for change in changes.changes if isinstance(change, Insert))
 
 
-def bind(value: object, stored: Mapping[Ref, Ref]) -> object:
+def bind(value: object, stored: Mapping[Ref, Ref]) -> object:  # noqa: PLR0911 - a table
     """Return *value* with every ref replaced by the one it is *stored* under, however deep.
 
     Example:
@@ -348,6 +348,8 @@ def bind(value: object, stored: Mapping[Ref, Ref]) -> object:
         >>> bind((Ref("deal", "x", True),), {Ref("deal", "x", True): Ref("deal", "5")})
         (Ref(kind='deal', id='5', provisional=False),)
     """
+    if value is None or isinstance(value, str):  # as most are
+        return value
     match value:
         case Ref():
             return stored.get(value, value)
@@ -407,7 +409,13 @@ def _bound_change(change: Change, ids: Mapping[Ref, Ref], revisions: Mapping[Ref
 
 def _bound_event(event: Event, ids: Mapping[Ref, Ref]) -> Event:
     params = {name: bind(value, ids) for name, value in event.params.items()}
-    return attrs.evolve(event, ref=ids.get(event.ref, event.ref), params=params)
+    return Event(
+        name=event.name,
+        ref=ids.get(event.ref, event.ref),
+        at=event.at,
+        actor_id=event.actor_id,
+        params=params,
+    )
 
 
 def _bound_step(step: TraceStep, stored: Mapping[Ref, Ref]) -> TraceStep:

@@ -348,6 +348,9 @@ class Kind:
     )
     #: Every field by its id, in the order of the class, then of the data.
     members: Mapping[str, Field] = attrs.field(init=False, eq=False, repr=False)
+    #: The fields that hold e-mails or phones, by their ids.
+    channels: Mapping[str, Field] = attrs.field(init=False, eq=False, repr=False)
+    _needed: tuple[str, ...] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         place = f"kind {self.id}"
@@ -403,7 +406,10 @@ class Kind:
         )
         if mistakes:
             raise DefinitionError(mistakes)
+        channels = {name: one for name, one in described.items() if one.type in _REACHED_BY}
         object.__setattr__(self, "members", FrozenMap(described))
+        object.__setattr__(self, "channels", FrozenMap(channels))
+        object.__setattr__(self, "_needed", tuple(filter(self._needs, described)))
 
     def _derived(self, mistakes: list[Problem], place: str) -> dict[str, Field | None]:
         """Describe the attributes of the class; None where its type does not say what it is."""
@@ -450,9 +456,7 @@ class Kind:
             >>> sorted(COMPANY.keyed)
             ['emails', 'name', 'phones']
         """
-        channels = (FieldType.EMAIL, FieldType.PHONE)
-        found = {name for name, field in self.members.items() if field.type in channels}
-        return frozenset(found.union(*self.keys.values()))
+        return frozenset(self.channels).union(*self.keys.values())
 
     def read(self, record: Record, field: str | None) -> object:
         """Return what *record* holds in *field*, or None where it holds nothing.
@@ -484,12 +488,7 @@ class Kind:
         if self.cls is None:
             return GenericRecord(kind=self.id, id=id, custom=values)
         own = attributes(self.cls)
-        bare = [
-            name
-            for name, one in own.items()
-            if one.default is attrs.NOTHING and name in self.members
-        ]
-        given = dict.fromkeys(bare) | dict(values)
+        given = dict.fromkeys(self._needed) | dict(values)
         arguments = {own[name].alias or name: value for name, value in given.items() if name in own}
         custom = {name: value for name, value in values.items() if name not in own}
         made = cast("Callable[..., Record]", self.cls)
@@ -497,6 +496,7 @@ class Kind:
 
 
 _IDENTITY: Final = ("id", "revision", "custom")
+_REACHED_BY: Final = (FieldType.EMAIL, FieldType.PHONE)
 
 
 def _holds_lines(field: Field) -> bool:

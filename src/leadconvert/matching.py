@@ -36,6 +36,8 @@ __all__ = [
 _SHORTEST_PHONE: Final = 5
 #: A number as people write it: a plus before the first digit, no letter after it.
 _NUMBER: Final = re.compile(r"(\+?)[^\w+]*(\d[\d\W_]*)")
+#: What parts the words of a name without marks.
+_NO_WORD: Final = re.compile(r"[^a-z0-9]")
 #: What people write for one and the same apostrophe: typographic, turned, modified, primed, full
 #: width, Armenian, Hebrew, and the saltillo.
 _APOSTROPHES: Final = str.maketrans(
@@ -153,6 +155,8 @@ class Plain:
             ('jose darc', None)
         """
         bare = _shown("NFKD", value.translate(_APOSTROPHES)).casefold()
+        if bare.isascii():  # has no marks
+            return " ".join(_NO_WORD.sub(" ", bare).split()) or None
         kept = (one for one in bare if unicodedata.combining(one) not in _ACCENTS)
         said = (one if one.isalnum() or _is_part(one) else " " for one in kept)
         return " ".join("".join(said).split()) or None
@@ -183,12 +187,11 @@ def keys_of(kind: Kind, record: Record, normalizer: Normalizer) -> frozenset[Mat
         [MatchKey(type='person', value='ada lovelace')]
     """
     found: set[MatchKey] = set()
-    for name, field in kind.members.items():
-        if field.type in {FieldType.EMAIL, FieldType.PHONE}:
-            normal = normalizer.email if field.type is FieldType.EMAIL else normalizer.phone
-            for one in _channels(kind.read(record, name)):
-                if (value := normal(one)) is not None:
-                    found.add(MatchKey(field.type.value, value))
+    for name, field in kind.channels.items():
+        normal = normalizer.email if field.type is FieldType.EMAIL else normalizer.phone
+        for one in _channels(kind.read(record, name)):
+            if (value := normal(one)) is not None:
+                found.add(MatchKey(field.type.value, value))
     for type_, names in kind.keys.items():
         parts = [kind.read(record, name) for name in names]
         # a part of which nothing is left, such as a dash, is as good as none
@@ -347,7 +350,8 @@ class Matching:
             >>> Matching().keys(LEAD, Lead(id="L-7", stage="NEW", company_name="Engines"))
             frozenset({MatchKey(type='company', value='engines')})
         """
-        return keys_of(kind, record, self.normalizer) - self.exceptions.keys(self.normalizer)
+        found = keys_of(kind, record, self.normalizer)
+        return found - self.exceptions.keys(self.normalizer) if found else found
 
     def matches(
         self, keys: frozenset[MatchKey], kind: Kind, records: Iterable[Record]

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
-from typing import TypeVar, cast, final
+from typing import Final, TypeVar, cast, final
 
 import attrs
 from attrs import validators
@@ -198,7 +198,7 @@ def money(amount: Decimal | int) -> Decimal:
 _maybe_text = validators.optional(validators.instance_of(str))
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Ref:
     """Points at one record: its kind and its id.
 
@@ -283,6 +283,10 @@ class Product:
     )
 
 
+#: What cannot change; the first is what most values are, as this is asked of every one of them.
+_PLAIN: Final = (str, int, float, Decimal, date)
+
+
 def freeze(value: object) -> object:
     """Return *value* in a form that cannot change: lists become tuples, mappings FrozenMaps.
 
@@ -294,13 +298,15 @@ def freeze(value: object) -> object:
         >>> freeze(["a", ["b"]])
         ('a', ('b',))
     """
+    if value is None or isinstance(value, _PLAIN):
+        return value
     if isinstance(value, list | tuple):
         return tuple(freeze(item) for item in value)
     if isinstance(value, FrozenMap):
         return value
     if isinstance(value, Mapping):
         return FrozenMap(value)
-    if value is None or isinstance(value, str | int | float | Decimal | date) or _is_frozen(value):
+    if _is_frozen(value):
         return value
     raise TypeError(
         f"a {type(value).__name__} is no plain value: use text, numbers, dates, lists, mappings"

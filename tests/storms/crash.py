@@ -1,7 +1,9 @@
 """Workers that are killed at random moments of a batch; afterwards the batch is run again."""
 
 import random
+import signal
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -15,7 +17,7 @@ from storms.fault import Fault
 from storms.world import ACTORS, AT, INTO, RULES, Report, census, emptied, person
 
 from leadconvert import Lead, Receipt, Ref, Wanted, convert, seed, wanted
-from leadconvert.errors import AlreadyConvertedError
+from leadconvert.errors import AlreadyConvertedError, LeadConvertError
 from leadconvert.stores import SqlStore, convert_stored
 
 
@@ -54,7 +56,11 @@ def crash(url: str, kills: int, batch: int, chance: random.Random) -> Report:
                 spans[found["killed"] % 2] = seconds * 0.9, statements
                 continue
             left = census(url)
-            work(store, ids, _nobody)
+            try:
+                work(store, ids, _nobody)
+            except LeadConvertError as error:
+                traceback.print_exception(error)
+                found["refused at the rerun"] += 1
             now = census(url)
             found["killed"] += 1
             found["of these with nothing converted yet"] += not left.converted
@@ -74,6 +80,7 @@ _COUNTED: Final = (
     "half, double or orphaned before the rerun",
     "half, double or orphaned after the rerun",
     "told as converted, but not",
+    "refused at the rerun",
     "not converted after the rerun",
 )
 
@@ -128,7 +135,9 @@ def _worker(
         # whatever happens here: nobody is left at work on a database that goes away
         process.kill()
         process.join()
-    killed = process.exitcode != 0
+    killed = process.exitcode == -signal.SIGKILL
+    if not killed and process.exitcode:
+        raise RuntimeError("a worker broke down by itself")
     process.close()
     said: list[str | int] = []
     with reader, suppress(EOFError):

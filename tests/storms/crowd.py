@@ -105,10 +105,16 @@ def at_once(
         processes[-1].start()
         writer.close()
         readers.append(reader)
-    for reader in readers:
-        # who breaks down has no answers, and they are missed
-        with reader, suppress(EOFError):
-            answers += reader.recv()
+    try:
+        for reader in readers:
+            # who breaks down has no answers, and they are missed
+            with reader, suppress(EOFError):
+                answers += reader.recv()
+    except BaseException:
+        # nobody is left at work on a database that goes away
+        for process in processes:
+            process.kill()
+        raise
     for process in processes:
         process.join()
         process.close()

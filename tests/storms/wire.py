@@ -144,30 +144,37 @@ class Wire:
     async def _sent(
         self, line: _Line, client: asyncio.StreamReader, on: asyncio.StreamWriter
     ) -> None:
-        """Send on what comes, each statement once the one before it is through."""
+        """Send on what comes."""
         with suppress(ConnectionError):
             async for kind, body in _messages(client):
                 if kind == _SYNC:
                     line.failed = False
-                passed_over = kind == _EXECUTE and line.failed
-                message = _message(kind, body)
-                if kind in (_QUERY, _EXECUTE) and not passed_over:
-                    how = self.fault.met() if self.fault is not None else None
-                    if how == "ended":
-                        await asyncio.to_thread(self._end, line.pid)
-                    elif how == "unanswered":
-                        line.silent = True
-                    elif how is not None:
-                        message = _failing(kind, how) + (message if kind == _EXECUTE else b"")
-                    line.answered.clear()
-                    on.write(message + (_FLUSH if kind == _EXECUTE else b""))
-                    await line.answered.wait()
-                    if line.silent:
-                        break
-                else:
-                    on.write(message)
-        # who gives the server up gets no more from it
+                if kind != _QUERY and (kind != _EXECUTE or line.failed):
+                    on.write(_message(kind, body))
+                elif not await self._stated(line, on, kind, body):
+                    return
+        # the client is gone
         on.close()
+
+    async def _stated(
+        self, line: _Line, on: asyncio.StreamWriter, kind: bytes, body: bytes
+    ) -> bool:
+        """Send on a statement, and wait until it is through; return whether more may follow."""
+        how = None if self.fault is None else self.fault.met()
+        message = _message(kind, body)
+        if how == "ended":
+            await asyncio.to_thread(self._end, line.pid)
+            return False
+        if how == "unanswered":
+            line.silent = True
+        elif how is not None:
+            message = _failing(kind, how) + (message if kind == _EXECUTE else b"")
+        line.answered.clear()
+        on.write(message + (_FLUSH if kind == _EXECUTE else b""))
+        await line.answered.wait()
+        if line.silent:
+            on.close()
+        return not line.silent
 
     def _end(self, pid: int) -> None:
         """End the backend, and wait until it is no more."""

@@ -56,25 +56,30 @@ __all__ = [
 ]
 
 
-class Arriving(TypedDict, total=False):
+class _Telling(TypedDict, total=False):
     """What every driver is told."""
 
     rules: Required[ConversionRules]
     at: Required[datetime]
     key: str | None
     authorizer: Authorizer | None
-    eligible_owners: Iterable[str] | None
     attempts: int
 
 
-class _Asking(Arriving, total=False):
+class Arriving(_Telling, total=False):
+    """What a driver is told besides, where somebody may own what is made."""
+
+    eligible_owners: Iterable[str] | None
+
+
+class _Asking(_Telling, total=False):
     """What a driver is told besides, where somebody asks."""
 
     actor: Required[Actor]
     reason: str | None
 
 
-class Advancing(_Asking, total=False):
+class Advancing(Arriving, _Asking, total=False):
     """What a move may be told besides."""
 
     carry: Mapping[str, Mapping[str, str]] | None
@@ -299,13 +304,13 @@ def _read_reversal(
     )
 
 
-def _check(store: Store | AsyncStore, asked: Arriving, signature: Any) -> None:  # noqa: ANN401 - what a TypedDict knows of itself no type checker does
+def _check(store: Store | AsyncStore, asked: _Telling, signature: Any) -> None:  # noqa: ANN401 - a TypedDict
     required = signature.__required_keys__
     check_call(store, {**asked}, required | signature.__optional_keys__, required)
 
 
 def _driver(
-    store: Store | AsyncStore, ref: Ref | None, asked: Arriving, ask: Callable[[Known], Wanted]
+    store: Store | AsyncStore, ref: Ref | None, asked: _Telling, ask: Callable[[Known], Wanted]
 ) -> Driver:
     actor = asked.get("actor")
     return Driver(

@@ -51,6 +51,7 @@ def convert_stored(
         leadconvert.errors.ConversionError: something is wrong with the conversion.
         leadconvert.errors.StoreError: the store cannot do it; nothing is written, unless it is an
             `UnavailableError`.
+        TypeError: the signature is misused, or the store is one to be awaited.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -95,6 +96,7 @@ def advance_stored(
         leadconvert.errors.ConversionError: something is wrong with the move.
         leadconvert.errors.StoreError: the store cannot do it; nothing is written, unless it is an
             `UnavailableError`.
+        TypeError: the signature is misused, or the store is one to be awaited.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -136,6 +138,7 @@ def arrive_stored(store: Store, lead: Lead, **asked: Unpack[Arriving]) -> MoveRe
     Raises:
         leadconvert.errors.StoreError: the store cannot do it; nothing is written, unless it is an
             `UnavailableError`.
+        TypeError: the signature is misused, or the store is one to be awaited.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -176,6 +179,7 @@ def reverse_stored(store: Store, lead_id: str, **asked: Unpack[Reversing]) -> Re
         leadconvert.errors.ConversionError: something is wrong with taking it back.
         leadconvert.errors.StoreError: the store cannot do it; nothing is written, unless it is an
             `UnavailableError`.
+        TypeError: the signature is misused, or the store is one to be awaited.
 
     Example:
         >>> from datetime import UTC, datetime

@@ -1,8 +1,9 @@
 """What change sets come to, decided in order on what was read: nothing is written here."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from itertools import count
 
 import attrs
 
@@ -80,6 +81,9 @@ class Ledger:
     links: dict[tuple[Ref, str], Links] = attrs.field(factory=dict)
     traces: dict[str, Trace] = attrs.field(factory=dict)
     events: tuple[tuple[str, int, Event], ...] = ()
+    #: What new revisions are made of.
+    drawn: str = attrs.field(factory=lambda: secrets.token_hex(8), init=False)
+    numbers: Iterator[int] = attrs.field(factory=count, init=False)
     #: The receipts that are new.
     given: dict[str, Receipt] = attrs.field(factory=dict)
     _keys: dict[tuple[Ref, str | None], frozenset[str]] = attrs.field(factory=dict, init=False)
@@ -90,7 +94,7 @@ class Ledger:
             return frozenset()
         at = (ref, row.record.revision)
         if at not in self._keys:
-            self._keys[at] = keys_of(self.rules, ref.kind, row.record)
+            self._keys[at] = keys_of(self.rules, self.shapes[ref.kind].kind, row.record)
         return self._keys[at]
 
     def may_change_keys(
@@ -204,10 +208,10 @@ class _Trial:
     def _insert(self, shape: Shape, change: Insert) -> None:
         values = {name: plain(value) for name, value in change.values.items()}
         record = build(shape.kind, change.ref, self._revision(change.ref), values)
-        names = [*shape.places, *(name for name in held_in(record) if name not in shape.places)]
-        self._put(change.ref, Row(record), names)
+        held = held_in(record)
+        self._put(change.ref, Row(record), {*shape.places, *held})
         for place in shape.linked:
-            self._link_all(change.ref, place, record)
+            self._link_all(change.ref, place, held)
 
     def _update(self, shape: Shape, change: Update, row: Row) -> None:
         values: dict[str, object] = {name: plain(one) for name, one in change.values.items()}
@@ -218,14 +222,15 @@ class _Trial:
             # what the class says may hold the value
             name = type(error).__name__
             raise UnfitValueError(f"a value does not fit ({name})", [change.ref]) from None
-        self._put(change.ref, attrs.evolve(row, record=record), change.values)
-        for place in shape.linked:
-            if place.field in change.values:
-                self._link_all(change.ref, place, record)
+        self._put(change.ref, Row(record, row.extra), change.values)
+        linked = [place for place in shape.linked if place.field in change.values]
+        held = held_in(record) if linked else {}
+        for place in linked:
+            self._link_all(change.ref, place, held)
 
     def _revision(self, ref: Ref) -> str:
         # never the same again: a record may be made under the id of one that is gone
-        self.revisions[ref] = secrets.token_hex(8)
+        self.revisions[ref] = f"{self.ledger.drawn}.{next(self.ledger.numbers)}"
         return self.revisions[ref]
 
     def _put(self, ref: Ref, row: Row | None, names: Iterable[str]) -> None:
@@ -243,8 +248,8 @@ class _Trial:
                 others = self.holders.get(digest, claimed[digest]) - {ref}
                 self.holders[digest] = others | {ref} if digest in got else others
 
-    def _link_all(self, ref: Ref, place: Place, record: Record) -> None:
-        value = held_in(record).get(place.field)
+    def _link_all(self, ref: Ref, place: Place, held: Mapping[str, object]) -> None:
+        value = held.get(place.field)
         ids = value if isinstance(value, tuple) and place.holds(value) else None
         self.links[ref, place.field] = Links(ids or (), whole=True, there=ids is not None)
 

@@ -4,7 +4,7 @@ SQLAlchemy would wait for each answer, and look at each statement for longer tha
 """
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import date
 from typing import Any, cast
@@ -23,13 +23,15 @@ __all__ = ["exchange"]
 _Told = tuple[Sent, str, Values]
 
 
-def exchange(connection: Connection, sent: Sequence[Sent]) -> None:
+def exchange(connection: Connection, statements: Iterable[Sent]) -> None:
     """Send statements to PostgreSQL in order, and take in the answers.
+
+    While one is being told, the database is at work on those before it.
 
     Raises:
         sqlalchemy.exc.DBAPIError: what the database or the driver says is wrong.
     """
-    told = [(one, _text(connection, one.statement), _values(one)) for one in sent]
+    told = ((one, _text(connection, one.statement), _values(one)) for one in statements)
     driver = connection.connection.driver_connection
     try:
         if isinstance(driver, psycopg.AsyncConnection):
@@ -62,7 +64,7 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _waited(driver: Any, told: Sequence[_Told]) -> None:  # noqa: ANN401 - the two share no type
+def _waited(driver: Any, told: Iterable[_Told]) -> None:  # noqa: ANN401 - the two share no type
     with ExitStack() as stack:
         steps = _steps(driver, told, stack.enter_context, stack.close)
         with suppress(StopIteration):
@@ -71,7 +73,7 @@ def _waited(driver: Any, told: Sequence[_Told]) -> None:  # noqa: ANN401 - the t
                 answer = steps.send(answer)
 
 
-async def _awaited(driver: Any, told: Sequence[_Told]) -> None:  # noqa: ANN401 - as above
+async def _awaited(driver: Any, told: Iterable[_Told]) -> None:  # noqa: ANN401 - as above
     async with AsyncExitStack() as stack:
         steps = _steps(driver, told, stack.enter_async_context, stack.aclose)
         with suppress(StopIteration):
@@ -82,7 +84,7 @@ async def _awaited(driver: Any, told: Sequence[_Told]) -> None:  # noqa: ANN401 
 
 def _steps(
     driver: Any,  # noqa: ANN401 - as above
-    told: Sequence[_Told],
+    told: Iterable[_Told],
     enter: Callable[[Any], Any],
     leave: Callable[[], Any],
 ) -> Generator[Any, Any, None]:

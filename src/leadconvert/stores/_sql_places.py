@@ -24,6 +24,7 @@ MISSING: Final = object()
 #: What an INTEGER column holds.
 _WHOLE: Final = range(-(2**63), 2**63)
 
+_TEXTS: Final = (Form.TEXT, Form.REFERENCE)
 _FORMS: Final[Mapping[type, Form]] = {
     str: Form.TEXT,
     int: Form.INTEGER,
@@ -70,10 +71,6 @@ class Place:
         """Whether it must be said of links that the field is there, be it empty."""
         return self.form is Form.LINKS and self.blank != ()
 
-    def says_nothing(self, value: object) -> bool:
-        """Whether *value* reads back where nothing stands."""
-        return (value is None or value == ()) and value == self.blank
-
     def columns(self, name: str) -> Iterator[Column[Any]]:
         """Yield its columns; *name* is that of the first."""
         if self.form is not Form.LINKS:
@@ -88,6 +85,8 @@ class Place:
         Raises:
             Unholdable: nothing can.
         """
+        if type(value) is str and self.form in _TEXTS:
+            return (value,)  # as most are
         if not self.holds(value):
             return None
         if self.form is Form.LINKS:

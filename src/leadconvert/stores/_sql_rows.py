@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, cast
 import attrs
 from sqlalchemy import select
 
-from leadconvert import ConversionRules, FrozenMap, GenericRecord, Kind, Record, Ref, match_keys
+from leadconvert import ConversionRules, FrozenMap, GenericRecord, Kind, Record, Ref
 from leadconvert.codec import Codec
 from leadconvert.errors import UnfitValueError
 from leadconvert.stores._sql_places import IDENTITY, MISSING, Place
@@ -57,9 +57,10 @@ def build(kind: Kind, ref: Ref, revision: str, values: Mapping[str, object]) -> 
         raise UnfitValueError(f"a value does not fit ({type(error).__name__})", [ref]) from None
 
 
-def keys_of(rules: ConversionRules, kind: str, record: Record) -> frozenset[str]:
+def keys_of(rules: ConversionRules, kind: Kind, record: Record) -> frozenset[str]:
     """Return what stands in the table of claims for the keys of a *record*."""
-    return frozenset(told(kind, key.type, key.value) for key in match_keys(record, rules=rules))
+    keys = rules.matching.keys(kind, record)
+    return frozenset(told(kind.id, key.type, key.value) for key in keys)
 
 
 def told(kind: str, sort: str, value: str) -> str:
@@ -85,7 +86,7 @@ class Reader:
         in a circle.
         """
         asked: list[tuple[str, Sequence[str], list[Sequence[Any]]]] = []
-        kinds = sorted(kind for kind in wanted if any(self.tables.shapes[kind].linked))
+        kinds = sorted(kind for kind in wanted if self.tables.shapes[kind].linked)
         for kind in sorted(wanted):
             shape = self.tables.shapes[kind]
             statement = self._by_id(batch, shape, lock=lock)
@@ -186,7 +187,10 @@ class Writer:
             for column in columns:
                 found[column] = None
             place, value = shape.places.get(name), held.get(name, MISSING)
-            if value is MISSING or (place is not None and place.says_nothing(value)):
+            if value is MISSING or (
+                # what most fields of a record come to
+                (value is None or value == ()) and place is not None and value == place.blank
+            ):
                 continue
             stood = None if place is None else self._stood(ref, name, place, value)
             if stood is None:

@@ -1,6 +1,6 @@
 """How statements get to a database: SQLite takes them one by one, PostgreSQL many in one go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -9,7 +9,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 
 
-__all__ = ["AT_ONCE", "ROWS", "Batch", "Sent", "Statement", "Values"]
+__all__ = ["AT_ONCE", "ROWS", "Batch", "Sent", "Statement", "Values", "send"]
 
 #: What a statement is given for one row.
 Values = Mapping[str, object]
@@ -42,25 +42,38 @@ class Sent:
     count: int = attrs.field(default=0, init=False)
 
 
+def send(connection: Connection, statements: Iterable[Sent]) -> None:
+    """Send *statements* in order, each as soon as it is told, and take in the answers.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: what the database or its driver says is wrong.
+    """
+    if connection.dialect.name == "postgresql":
+        # only who uses it has its driver
+        from leadconvert.stores._sql_pipeline import exchange  # noqa: PLC0415
+
+        exchange(connection, statements)
+        return
+    for one in statements:
+        rows = [dict(values) for values in one.given]
+        result = connection.execute(one.statement.executable, rows)
+        one.count = result.rowcount
+        if one.asks:
+            one.answer.extend(result.all())
+
+
 @attrs.frozen(eq=False)
 class Batch:
-    """Statements that do not depend on each other's answers, and are sent together, in order."""
+    """Questions that do not depend on each other's answers, and are sent together, in order."""
 
     connection: Connection
-    _sent: list[Sent] = attrs.field(factory=list, init=False)
+    _asked: list[Sent] = attrs.field(factory=list, init=False)
 
     def ask(self, statement: Statement, values: Values) -> list[Sequence[Any]]:
         """Return the list that the rows of the answer stand in once the batch is sent."""
         asked = Sent(statement, [values], asks=True)
-        self._sent.append(asked)
+        self._asked.append(asked)
         return asked.answer
-
-    def do(self, statement: Statement, rows: Sequence[Values]) -> Sent:
-        """Have a statement carried out for each of *rows*, if there are any."""
-        told = Sent(statement, rows)
-        if rows:
-            self._sent.append(told)
-        return told
 
     def among(self, column: Column[Any], name: str) -> ColumnElement[bool]:
         """Return the condition that *column* is one of what is given by *name*, at most `AT_ONCE`.
@@ -72,22 +85,5 @@ class Batch:
         return column.in_(bindparam(name, expanding=True))
 
     def send(self) -> None:
-        """Send what there is, and take in the answers.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: what the database or its driver says is wrong.
-        """
-        sent = list(self._sent)
-        self._sent.clear()
-        if self.connection.dialect.name == "postgresql":
-            # only who uses it has its driver
-            from leadconvert.stores._sql_pipeline import exchange  # noqa: PLC0415
-
-            exchange(self.connection, sent)
-            return
-        for one in sent:
-            rows = [dict(values) for values in one.given]
-            result = self.connection.execute(one.statement.executable, rows)
-            one.count = result.rowcount
-            if one.asks:
-                one.answer.extend(result.all())
+        """Send what there is, and take in the answers, as `send` does."""
+        send(self.connection, self._asked)

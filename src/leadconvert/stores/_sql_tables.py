@@ -53,17 +53,16 @@ class Shape:
     columns: Mapping[str, tuple[str, ...]]
     #: The names of all columns, in order.
     names: tuple[str, ...] = attrs.field(init=False)
+    #: The fields that stand in the table of links.
+    linked: tuple[Place, ...] = attrs.field(init=False)
     #: The fields that say by which keys a record is found.
     keyed: frozenset[str] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(column.name for column in self.table.c))
+        linked = (place for place in self.places.values() if place.form is Form.LINKS)
+        object.__setattr__(self, "linked", tuple(linked))
         object.__setattr__(self, "keyed", self.kind.keyed)
-
-    @property
-    def linked(self) -> Iterator[Place]:
-        """The fields that stand in the table of links."""
-        return (place for place in self.places.values() if place.form is Form.LINKS)
 
 
 @attrs.frozen(eq=False)

@@ -1,6 +1,6 @@
 """What a ledger comes to, as statements: their number does not grow with what a record holds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import attrs
 from sqlalchemy import Connection
@@ -10,7 +10,7 @@ from leadconvert import Ref
 from leadconvert.errors import ConflictError
 from leadconvert.stores._sql_ledger import Entry, Ledger, Links
 from leadconvert.stores._sql_rows import MARK, Writer
-from leadconvert.stores._sql_sending import Batch, Statement, Values
+from leadconvert.stores._sql_sending import Sent, Values, send
 from leadconvert.stores._sql_statements import Statements
 from leadconvert.stores._sql_tables import Shape
 
@@ -20,10 +20,9 @@ __all__ = ["write"]
 
 @attrs.frozen
 class _Write:
-    """One statement, and the rows it is sent with; *made* are the records that stand in a table."""
+    """One statement with its rows; *made* are the records that it makes, each with its table."""
 
-    statement: Statement
-    rows: Sequence[Values]
+    sent: Sent
     made: Mapping[Ref, str] = attrs.field(factory=dict)
     #: Whether each row must be met by one in the table.
     counted: bool = False
@@ -39,19 +38,24 @@ def write(connection: Connection, writer: Writer, ledger: Ledger) -> None:
         leadconvert.errors.ConflictError: a record is there already, or was kept from being changed.
         leadconvert.errors.UnfitValueError: the database cannot hold a value.
     """
-    batch = Batch(connection)
     statements = Statements(writer.tables, connection.dialect.name)
-    writes = list(_writes(statements, writer, ledger))
-    sent = [(one, batch.do(one.statement, one.rows)) for one in writes]
+    writes: list[_Write] = []
+
+    def told() -> Iterator[Sent]:
+        for one in _writes(statements, writer, ledger):
+            if one.sent.given:
+                writes.append(one)
+                yield one.sent
+
     try:
-        batch.send()
+        send(connection, told())
     except IntegrityError as error:
         place = _place(error)
         refs = [ref for one in writes for ref, table in one.made.items() if table in place]
         if not refs:
             raise
         raise ConflictError("there is such a record already", refs) from error
-    if any(one.counted and told.count != len(one.rows) for one, told in sent):
+    if any(one.counted and one.sent.count != len(one.sent.given) for one in writes):
         raise ConflictError("it was changed meanwhile")
 
 
@@ -90,11 +94,11 @@ def _records(
             columns = writer.columns(ref, row.record, entry.names | was.extra)
             changed.setdefault(tuple(columns), []).append({**columns, "_id": ref.id})
     table = shape.table
-    yield _Write(statements.delete(table, "id"), gone, counted=True)
+    yield _Write(Sent(statements.delete(table, "id"), gone), counted=True)
     made = dict.fromkeys(new, table.name)
-    yield _Write(statements.insert(table), list(new.values()), made)
+    yield _Write(Sent(statements.insert(table), list(new.values())), made)
     for names, rows in changed.items():
-        yield _Write(statements.update(table, names), rows, counted=True)
+        yield _Write(Sent(statements.update(table, names), rows), counted=True)
 
 
 def _claims(
@@ -111,15 +115,15 @@ def _claims(
         if before != after:
             got += ({"digest": one, "kind": ref.kind, "id": ref.id} for one in sorted(after))
     claims = statements.tables.claims
-    yield _Write(statements.delete(claims, "kind", "id"), lost)
-    yield _Write(statements.insert(claims), got)
+    yield _Write(Sent(statements.delete(claims, "kind", "id"), lost))
+    yield _Write(Sent(statements.insert(claims), got))
 
 
 def _links(statements: Statements, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
     gone: list[Values] = [
         {"_kind": ref.kind, "_id": ref.id}
         for ref, entry in ledger.entries.items()
-        if entry.row is None and entry.was is not None and any(ledger.shapes[ref.kind].linked)
+        if entry.row is None and entry.was is not None and ledger.shapes[ref.kind].linked
     ]
     whole: list[Values] = []
     removed: list[Values] = []
@@ -135,10 +139,10 @@ def _links(statements: Statements, writer: Writer, ledger: Ledger) -> Iterator[_
             removed += ({**at, "_ref": one} for one in sorted(links.removed))
         added += _linked(ref, field, links, writer)
     table = statements.tables.links
-    yield _Write(statements.delete(table, "kind", "id"), gone)
-    yield _Write(statements.delete(table, "kind", "id", "field"), whole)
-    yield _Write(statements.delete(table, "kind", "id", "field", "ref"), removed)
-    yield _Write(statements.link(), added)
+    yield _Write(Sent(statements.delete(table, "kind", "id"), gone))
+    yield _Write(Sent(statements.delete(table, "kind", "id", "field"), whole))
+    yield _Write(Sent(statements.delete(table, "kind", "id", "field", "ref"), removed))
+    yield _Write(Sent(statements.link(), added))
 
 
 def _linked(ref: Ref, field: str, links: Links, writer: Writer) -> Iterator[dict[str, object]]:
@@ -155,7 +159,7 @@ def _linked(ref: Ref, field: str, links: Links, writer: Writer) -> Iterator[dict
 def _books(statements: Statements, writer: Writer, ledger: Ledger) -> Iterator[_Write]:
     tables, held, data = statements.tables, writer.held, writer.data
     traces = [{"id": held(id_), "trace": data(one)} for id_, one in ledger.traces.items()]
-    yield _Write(statements.trace(), traces)
+    yield _Write(Sent(statements.trace(), traces))
     events: list[Values] = [
         {
             "key": held(key),
@@ -165,6 +169,6 @@ def _books(statements: Statements, writer: Writer, ledger: Ledger) -> Iterator[_
         }
         for key, place, event in ledger.events
     ]
-    yield _Write(statements.insert(tables.outbox, drawn="n"), events)
+    yield _Write(Sent(statements.insert(tables.outbox, drawn="n"), events))
     receipts = [{"key": held(key), "receipt": data(one)} for key, one in ledger.given.items()]
-    yield _Write(statements.insert(tables.receipts), receipts)
+    yield _Write(Sent(statements.insert(tables.receipts), receipts))

@@ -232,7 +232,7 @@ class Driver:
         """Refuse to tell of a request made before whoever may not make it now.
 
         The request itself may have taken the lead to where its actor has no rights, and what it
-        made may be no more theirs: they are told if they may still convert it where they found it.
+        made may be no more theirs: they are told if they may still act on it where they found it.
         """
         denied = _denied(decided)
         if denied is None:
