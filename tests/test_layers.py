@@ -95,6 +95,7 @@ THIRD_PARTIES = {
     "email_validator": {"normalize"},
     "rich": {"cli"},
     "sqlalchemy": {"stores"},
+    "psycopg": {"stores"},
 }
 HEAVY = (
     "cattrs",
@@ -102,6 +103,7 @@ HEAVY = (
     "email_validator",
     "hypothesis",
     "sqlalchemy",
+    "psycopg",
     "rich",
     "json",
     "uuid",
