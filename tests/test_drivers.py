@@ -591,6 +591,14 @@ class TestConflicts:
         assert 2 == len(store.applied)
         assert ["L-7.1.deal.1"] == store.refs("deal")
 
+    def test_decided_again_without_what_is_gone(self, drivers: Drivers) -> None:
+        """When a record it was decided on is gone by then it is decided again, without that."""
+        store = holding(NEW)
+        store.failing = [RecordNotFoundError("there is no such record", [Ref("company", "CO-9")])]
+        result = drivers.convert(store, "L-7", ["deal"], **asked())
+        assert "L-7.1.deal.1" == result.deal.id
+        assert 2 == len(store.applied)
+
     def test_refused_on_fresh_data(self, drivers: Drivers) -> None:
         """What somebody else has done may stand in the way, which is told as ever."""
         store = holding(NEW)
@@ -628,7 +636,6 @@ class TestConflicts:
         [
             UnavailableError("the connection was lost"),
             UnfitValueError("text holds a NUL", [Ref("deal", "D-5")]),
-            RecordNotFoundError("there is no such record", [Ref("company", "CO-9")]),
             IdempotencyError("k-1"),
             StoreError("the disk is full"),
         ],

@@ -59,7 +59,12 @@ from leadconvert import (
     presets,
     seed,
 )
-from leadconvert.errors import ConflictError, StoreError, UnfitValueError
+from leadconvert.errors import (
+    ConflictError,
+    RecordNotFoundError,
+    StoreError,
+    UnfitValueError,
+)
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.records import changed, held
 from leadconvert.stores import (
@@ -798,6 +803,18 @@ class TestApplying:
                 Attach(ref, "converted_from", [Ref("lead", "L-1")]),
                 Insert(attrs.evolve(ref, provisional=True), {"name": "x"}),
             )
+
+    def test_nothing_is_taken_out_of_what_is_not_there(
+        self, store: SqlStore, inside: Inside
+    ) -> None:
+        """To take out of a record that is gone is no mistake; to add to it is one."""
+        gone, contact = Ref("deal", "D-9"), Ref("contact", "C-1")
+        assert () == applied(store, Detach(gone, "contact_ids", [contact])).revisions
+        before = inside.rows()
+        with pytest.raises(RecordNotFoundError, match="there is no such record: deal D-9"):
+            applied(store, Attach(gone, "contact_ids", [contact]))
+        assert before == inside.rows()
+        assert [0, 1] == [inside.count("lc_links"), inside.count("lc_receipts")]
 
     def test_a_trace_is_told_anew(self, store: SqlStore) -> None:
         """The trace of a conversion that has the id of another takes its place."""

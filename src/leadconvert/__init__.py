@@ -82,6 +82,7 @@ from leadconvert.targets import (
     Request,
     Target,
     Wanted,
+    survivor,
 )
 from leadconvert.traces import Trace, TraceStep
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
@@ -224,6 +225,7 @@ __all__ = [
     "resume",
     "reverse",
     "seed",
+    "survivor",
     "wanted",
     "wanted_reversal",
 ]

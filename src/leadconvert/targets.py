@@ -287,8 +287,7 @@ def survivor(ref: Ref, merged: Iterable[tuple[Ref, Ref]]) -> Ref:
     survivor, so *ref* stays itself.
 
     Example:
-        >>> from leadconvert import Ref
-        >>> from leadconvert.targets import survivor
+        >>> from leadconvert import Ref, survivor
         >>> one, two, three = (Ref("contact", id) for id in ("C-1", "C-2", "C-3"))
         >>> survivor(one, [(two, three), (one, two)]).id
         'C-3'

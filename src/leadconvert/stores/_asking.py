@@ -33,6 +33,7 @@ from leadconvert import (
     plan,
     plan_move,
     plan_reversal,
+    survivor,
     wanted,
     wanted_reversal,
 )
@@ -40,7 +41,7 @@ from leadconvert.fields import MisfitError
 from leadconvert.records import changed
 from leadconvert.stores._checking import check_call, check_id
 from leadconvert.stores._port import AsyncStore, Store
-from leadconvert.stores._steps import Driver, Steps, by_now, by_ref, found, of_kinds
+from leadconvert.stores._steps import Driver, Steps, by_ref, found, of_kinds
 from leadconvert.values import expect, ids_in, texts
 
 
@@ -392,7 +393,7 @@ def _read(
             outcomes = {
                 now: TargetOutcome(ref=now, action=action, record=there[now])
                 for target, action in done.items()
-                if (now := by_now(target, known)) in there
+                if (now := survivor(target, known.merged)) in there
             }
             yield ConversionResult(
                 lead=lead,

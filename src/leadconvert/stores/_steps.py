@@ -16,6 +16,7 @@ from leadconvert import (
     Ref,
     StageChange,
     Wanted,
+    survivor,
 )
 from leadconvert.errors import (
     AccessDeniedError,
@@ -36,7 +37,6 @@ __all__ = [
     "Driver",
     "Load",
     "Steps",
-    "by_now",
     "by_ref",
     "found",
     "of_kinds",
@@ -190,7 +190,8 @@ class Driver:
             result = decided.result()
             try:
                 receipt = yield Apply(result.changes)
-            except ConflictError:
+            except (ConflictError, RecordNotFoundError):
+                # what was there when it was decided may be gone
                 if left <= 0:
                     raise
                 continue
@@ -218,7 +219,7 @@ class Driver:
     ) -> Iterator[str | None]:
         """Yield what stands for the request, and for the same before its record was merged."""
         yield decided.fingerprint
-        if self.ref is not None and by_now(self.ref, known) != self.ref:
+        if self.ref is not None and survivor(self.ref, known.merged) != self.ref:
             before = changed(found(known, self.ref, self.rules), {"id": self.ref.id})
             yield decide(attrs.evolve(known, records=[before], merged=())).fingerprint
 
@@ -299,18 +300,10 @@ def found(known: Known, ref: Ref, rules: ConversionRules) -> Record:
     Raises:
         leadconvert.errors.RecordNotFoundError: it is not there.
     """
-    record = by_ref(known, rules).get(by_now(ref, known))
+    record = by_ref(known, rules).get(survivor(ref, known.merged))
     if record is None:
         raise RecordNotFoundError("there is no such record", [ref])
     return record
-
-
-def by_now(ref: Ref, known: Known) -> Ref:
-    """Return what *ref* is by now, through as many merges as there are."""
-    into = dict(known.merged)
-    for _ in into:
-        ref = into.get(ref, ref)
-    return ref
 
 
 def by_ref(known: Known, rules: ConversionRules) -> dict[Ref, Record]:
