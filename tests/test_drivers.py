@@ -1552,7 +1552,7 @@ class TestCalls:
             (
                 {"rules": presets.bitrix24},
                 TypeError,
-                "rules is a preset that was not called: write () behind it",
+                "rules is a ConversionRules, not a Bitrix24, it is to be called: write () behind it",
             ),
             ({"rules": "bitrix24"}, TypeError, "rules is a ConversionRules, not a str"),
             ({"key": 17}, TypeError, "key is a text or None, not a int"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import pytest
@@ -228,3 +228,12 @@ class TestStored:
             ada = Contact(id=id_, emails=[Channel("ada@example.com")])
             store.apply(seed([ada], rules=RULES))
         assert ["C-3", "C-4"] == [ref.id for ref in store.records]
+
+    def test_rules_that_were_not_called(self) -> None:
+        """A preset is to be called, which whoever forgets it is told, by stores as well."""
+        told = "rules is a ConversionRules, not a Bitrix24, it is to be called: write () behind it"
+        uncalled: Any = presets.bitrix24
+        for make in (lambda: seed([], rules=uncalled), lambda: MemoryStore(uncalled)):
+            with pytest.raises(TypeError) as refused:
+                make()
+            assert told == str(refused.value)

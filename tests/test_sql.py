@@ -804,6 +804,23 @@ class TestApplying:
                 Insert(attrs.evolve(ref, provisional=True), {"name": "x"}),
             )
 
+    @pytest.mark.parametrize("seen", [(), ("C-1",), ("C-1", "C-2"), ("C-1", "C-2", "C-3")])
+    def test_a_claim_says_exactly_who_was_seen(
+        self, store: SqlStore, inside: Inside, seen: tuple[str, ...]
+    ) -> None:
+        """Just those hold the key who were seen: neither more nor fewer."""
+        emails = (Channel(ADA.value),)
+        put(store, *(Contact(id=id_, last_name="L", emails=emails) for id_ in ("C-1", "C-2")))
+        before = inside.rows()
+        claim = Claim(ADA, [Ref("contact", id_) for id_ in seen])
+        new = Insert(Ref("contact", "C-9", provisional=True), {"last_name": "L"}, [claim])
+        if seen == ("C-1", "C-2"):
+            assert not applied(store, new).replayed
+        else:
+            with pytest.raises(ConflictError, match="others hold the key email by now"):
+                applied(store, new)
+            assert before == inside.rows()
+
     def test_nothing_is_taken_out_of_what_is_not_there(
         self, store: SqlStore, inside: Inside
     ) -> None:

@@ -193,7 +193,10 @@ class TestAdding:
         with opened(url, CONTACT, thing(*fields)) as store:
             with pytest.raises(SchemaVersionError, match=r"no place for thing.number, thing.at, "):
                 store.load(Wanted())
+            before = Inside(url, rules_of()).count("lc_receipts")
             store.create()
+            # nobody asked for it, so there is no receipt
+            assert before == Inside(url, rules_of()).count("lc_receipts")
             assert old == dict(custom(store, "thing", "T-1"))
             for field in ("of", "many"):
                 related = Wanted(related=(("thing", field, Ref("contact", "C-1")),))
@@ -207,6 +210,18 @@ class TestAdding:
             extra = connection.scalar(text("SELECT extra FROM lc_thing WHERE id = 'T-1'"))
         beside = json.loads(extra) if isinstance(extra, str) else extra
         assert {"name": "x", "other": None, "odd": "text"} == beside
+
+    def test_a_field_whose_name_is_taken(self, url: URL) -> None:
+        """A field that comes later keeps away from both columns of a moment."""
+        fields = [Field("at", "datetime"), Field("at_offset", "integer")]
+        with opened(url, thing(fields[0])) as store:
+            put(store, GenericRecord(kind="thing", id="T-1", custom={"at": AT}))
+        with opened(url, thing(*fields)) as store:
+            store.create()
+            put(store, GenericRecord(kind="thing", id="T-2", custom={"at": AT, "at_offset": 9}))
+            assert {"at": AT} == dict(custom(store, "thing", "T-1"))
+            assert {"at": AT, "at_offset": 9} == dict(custom(store, "thing", "T-2"))
+        assert ["at", "at_offset", "at_offset_2"] == columns(url, "lc_thing")[3:]
 
     def test_a_value_that_does_not_fit_its_new_column(self, url: URL) -> None:
         """Nothing is added where a value that is stored could not be held."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import attrs
+from attrs import validators
 
 from leadconvert.errors import IdempotencyError
 from leadconvert.matching import MatchKey
@@ -225,7 +226,7 @@ class ChangeSet:
         0
     """
 
-    key: str
+    key: str = attrs.field(validator=validators.instance_of(str))
     fingerprint: str
     changes: tuple[Change, ...] = attrs.field(default=(), converter=_changes)
     #: The keys of the change sets that must be applied before, as they make what this refers to.

@@ -10,7 +10,7 @@ from leadconvert.fields import Kind
 from leadconvert.linking import there
 from leadconvert.records import Record, held
 from leadconvert.rules import ConversionRules
-from leadconvert.values import attributes, digest
+from leadconvert.values import attributes, digest, expect
 
 
 __all__ = ["said", "seed"]
@@ -20,7 +20,7 @@ def seed(records: Iterable[Record], *, rules: ConversionRules, key: str | None =
     """Return the change set that inserts *records* as they are, whatever they refer to.
 
     Raises:
-        TypeError: the rules have no kind of such a record.
+        TypeError: the rules have no kind of such a record, or are a preset not called.
 
     Example:
         >>> from leadconvert import Deal, presets, seed
@@ -28,6 +28,7 @@ def seed(records: Iterable[Record], *, rules: ConversionRules, key: str | None =
         >>> [str(change.ref) for change in changes.changes]
         ['deal D-5']
     """
+    expect(("rules", rules, ConversionRules))
     given = list(records)
     for record in given:
         if rules.kind_of(record) is None:

@@ -119,7 +119,7 @@ def expect(*given: tuple[str, object, type]) -> None:
     """Refuse an argument that is of another class than it must be, each told by its name.
 
     Raises:
-        TypeError: one of them is.
+        TypeError: one of them is, such as a preset that was not called.
 
     Example:
         >>> from leadconvert import Lead
@@ -131,7 +131,8 @@ def expect(*given: tuple[str, object, type]) -> None:
     """
     for name, value, cls in given:
         if not isinstance(value, cls):
-            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}")
+            hint = ", it is to be called: write () behind it" if callable(value) else ""
+            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}{hint}")
 
 
 def all_of(values: Iterable[T], cls: type[T]) -> tuple[T, ...]:

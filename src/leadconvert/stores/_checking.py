@@ -33,10 +33,7 @@ def check_call(
         raise TypeError(f"there is no argument {name}={hint}")
     if missing := [f"{name}=" for name in sorted(required - asked.keys())]:
         raise TypeError(f"give {' and '.join(missing)} as well")
-    rules = asked["rules"]
-    if callable(rules):
-        raise TypeError("rules is a preset that was not called: write () behind it")
-    expect(("rules", rules, ConversionRules))
+    expect(("rules", asked["rules"], ConversionRules))
     if not isinstance(key := asked.get("key"), str | None):
         raise TypeError(f"key is a text or None, not a {type(key).__name__}")
     attempts = asked.get("attempts", 1)

@@ -34,7 +34,7 @@ from leadconvert.errors import (
     UnfitValueError,
 )
 from leadconvert.records import changed
-from leadconvert.values import ids_in
+from leadconvert.values import expect, ids_in
 
 
 __all__ = ["MemoryStore"]
@@ -57,6 +57,9 @@ class MemoryStore:
 
     A record keeps the id it was inserted with, unless *new_id* gives another for its ref.
 
+    Raises:
+        TypeError: *rules* is a preset not called.
+
     Example:
         >>> from datetime import UTC, datetime
         >>> from leadconvert import Actor, Lead, Ref, presets, seed
@@ -76,6 +79,9 @@ class MemoryStore:
     new_id: Callable[[Ref], str] | None = attrs.field(default=None, kw_only=True)
     _state: _State = attrs.field(factory=_State, init=False, repr=False)
     _lock: RLock = attrs.field(factory=RLock, init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        expect(("rules", self.rules, ConversionRules))
 
     @property
     def owns_transaction(self) -> bool:

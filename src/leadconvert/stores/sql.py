@@ -23,6 +23,7 @@ from leadconvert.errors import StoreError
 from leadconvert.stores._sql_book import Book
 from leadconvert.stores._sql_errors import translated
 from leadconvert.stores._sql_transactions import Where, owned
+from leadconvert.values import expect
 
 
 __all__ = ["AsyncSqlStore", "SqlStore"]
@@ -53,7 +54,7 @@ class SqlStore:
     they lack when the rules have got new kinds or fields.
 
     Raises:
-        TypeError: *where* is none of these.
+        TypeError: *where* is none of these, or *rules* a preset not called.
         ValueError: it is another database, or another driver than ``pysqlite`` or ``psycopg``.
 
     Example:
@@ -199,7 +200,7 @@ class AsyncSqlStore:
     *where* is an `AsyncEngine`, or an `AsyncConnection` or `AsyncSession` of yours.
 
     Raises:
-        TypeError: *where* is none of these.
+        TypeError: *where* is none of these, or *rules* a preset not called.
         ValueError: it is another database, or another driver.
 
     Example:
@@ -304,7 +305,9 @@ def _book(store: SqlStore | AsyncSqlStore, classes: tuple[type, ...]) -> Book:
     where = store.where
     if not isinstance(where, classes):
         names = " or ".join(cls.__name__ for cls in classes)
-        raise TypeError(f"a store is made on a {names}, not on a {type(where).__name__}")
+        hint = ": use from_url()" if isinstance(where, str | URL) else ""
+        raise TypeError(f"a store is made on a {names}, not on a {type(where).__name__}{hint}")
+    expect(("rules", store.rules, ConversionRules))
     bind = where.get_bind() if isinstance(where, Session | AsyncSession) else where
     dialect = bind.dialect
     if dialect.driver not in {"pysqlite", "aiosqlite", "psycopg"}:
