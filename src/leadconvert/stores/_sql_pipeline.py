@@ -93,7 +93,9 @@ def _steps(
     yield enter(driver.pipeline())
     for one, text, values in told:
         cursor = driver.cursor(row_factory=tuple_row)
-        yield cursor.execute(text, values)
+        # from the first time on: a statement that the driver prepares later, and the server never
+        # gets as one before it fails, would be taken for prepared
+        yield cursor.execute(text, values, prepare=True)
         asked.append((one, cursor))
     yield leave()
     for one, cursor in asked:
