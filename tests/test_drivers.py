@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from typing import Any, Final, TypeVar
 
@@ -642,7 +643,7 @@ class TestConflicts:
         ids=lambda one: type(one).__name__,
     )
     def test_whatever_else_a_store_says(self, drivers: Drivers, error: StoreError) -> None:
-        """Any other error of a store passes through at once: only a conflict is decided again."""
+        """Any other error of a store passes through at once, and nothing is decided again."""
         store = holding(NEW)
         store.failing = [error]
         with pytest.raises(type(error)) as caught:
@@ -853,6 +854,119 @@ class TestOnce:
         drivers.convert(store, "L-7", ["deal"], **asked())
         with pytest.raises(AlreadyConvertedError):
             drivers.convert(store, "L-7", ["deal"], **asked())
+
+
+@attrs.define
+class Mistaken(Watched):
+    """A store whose receipts of requests made before are not what they were."""
+
+    instead: dict[str, Any] = attrs.field(factory=dict)
+
+    def load(self, wanted: Wanted, /) -> Known:
+        """Load what is wanted, the receipt as it is by now."""
+        known = super().load(wanted)
+        return attrs.evolve(known, receipt=known.receipt and self._spoilt(known.receipt))
+
+    def apply(self, changes: ChangeSet, /) -> Receipt:
+        """Apply the changes, and of what was applied before return the receipt as it is by now."""
+        receipt = super().apply(changes)
+        return self._spoilt(receipt) if receipt.replayed else receipt
+
+    def _spoilt(self, receipt: Receipt) -> Receipt:
+        return attrs.evolve(receipt, **self.instead)
+
+
+def mistaken(
+    *records: Record, rules: ConversionRules = RULES, **instead: tuple[object, ...]
+) -> Mistaken:
+    """A store that holds records, and whose receipts get other content."""
+    return Mistaken(holding(*records, rules=rules).store, instead=instead)
+
+
+class TestReceiptsThatDoNotFit:
+    """What is stored as the receipt of the request is one, but of something else."""
+
+    MADE: Final = "the receipt under the key 'k-1' does not say which conversion was made: lead L-7"
+    ARRIVED: Final = "the receipt under the key 'k-1' does not say which lead arrived"
+
+    @pytest.mark.parametrize(
+        "names", [(), ("L-9.1",), ("L-7.1", "L-9.1"), ("L-7.1", "L-7.2")], ids=str
+    )
+    def test_convert(self, drivers: Drivers, names: tuple[str, ...]) -> None:
+        """One that names no conversion of the lead, or several, is refused."""
+        store = mistaken(NEW, conversions=names)
+        given = asked(key="k-1", closing=False)
+        again = partial(drivers.convert, store, "L-7", ["contact"], **given)
+        again()
+        drivers.convert(store, "L-7", ["deal"], **asked(key="k-2"))
+        self.refused(store, again, self.MADE)
+
+    @pytest.mark.parametrize("names", [(), ("L-9.1",), ("L-7.1", "L-9.1")], ids=str)
+    def test_advance(self, drivers: Drivers, names: tuple[str, ...]) -> None:
+        """So is one of a move that converts, if it names none, or one that the lead has not."""
+        store = mistaken(NEW, conversions=names)
+        again = partial(drivers.advance, store, "L-7", "DONE", ["deal"], **asked(key="k-1"))
+        again()
+        self.refused(store, again, self.MADE)
+
+    def test_a_move_that_converts_nothing(self, drivers: Drivers) -> None:
+        """A move into nothing may name no conversion, but none that the lead has not."""
+        store = mistaken(NEW)
+        again = partial(drivers.advance, store, "L-7", "WORK", **asked(key="k-1"))
+        assert (again().record, ()) == (again().record, again().conversions)
+        store.instead = {"conversions": ("L-7.1",)}
+        self.refused(store, again, self.MADE)
+
+    @pytest.mark.parametrize("key", ["k-1", None])
+    def test_arrive(self, drivers: Drivers, key: str | None) -> None:
+        """So is one of an arrival that names no lead, or a conversion that the lead has not."""
+        rules = acting(AutomationRule("all", ["deal"]))
+        contact = Ref("contact", "C-3")
+        for instead, told in (
+            ({"ids": ()}, self.ARRIVED),
+            ({"ids": ((contact, contact),)}, self.ARRIVED),
+            ({"conversions": ("L-9.1",)}, self.MADE),
+        ):
+            store = mistaken(rules=rules, **instead)
+            again = partial(drivers.arrive, store, NEW, rules=rules, at=AT, key=key)
+            first = again()
+            self.refused(store, again, told.replace("k-1", str(first.changes.key)))
+
+    def test_an_arrival_of_another(self, drivers: Drivers) -> None:
+        """One that names a lead that is not there is told as of one that is gone."""
+        other = Ref("lead", "L-9")
+        store = mistaken(ids=((other, other),))
+        drivers.arrive(store, NEW, rules=RULES, at=AT, key="k-1")
+        with pytest.raises(RecordNotFoundError, match="there is no such record: lead L-9"):
+            drivers.arrive(store, NEW, rules=RULES, at=AT, key="k-1")
+
+    def test_reverse(self, drivers: Drivers) -> None:
+        """One of taking back has nothing that is missed: the lead is told as it stands now."""
+        store = mistaken(NEW, ids=(), revisions=())
+        drivers.convert(store, "L-7", ["deal"], **asked())
+        first, again = (drivers.reverse(store, "L-7", **asked(key="k-1")) for _ in range(2))
+        assert (first.lead, first.removed) == (again.lead, again.removed)
+
+    def test_after_a_merge(self, drivers: Drivers) -> None:
+        """A lead that was merged into another may have left its conversions behind."""
+        store = merging(NEW, attrs.evolve(NEW, id="L-8", stage="DONE"))
+        rules = acting(AutomationRule("all", ["deal"]))
+        lead = attrs.evolve(NEW, id="L-9")
+        drivers.advance(store, "L-7", "DONE", ["deal"], **asked(key="k-1"))
+        drivers.arrive(store, lead, rules=rules, at=AT, key="k-2")
+        for id_ in ("L-7", "L-9"):
+            store.merge(Ref("lead", id_), Ref("lead", "L-8"))
+        moved = drivers.advance(store, "L-7", "DONE", ["deal"], **asked(key="k-1"))
+        arrived = drivers.arrive(store, lead, rules=rules, at=AT, key="k-2")
+        assert [("L-8", ())] * 2 == [(one.lead.id, one.conversions) for one in (moved, arrived)]
+
+    def refused(self, store: Watched, call: Callable[[], object], told: str) -> None:
+        """Fail unless a call is refused so, and nothing is written."""
+        before, events = dict(store.store.records), store.store.events
+        with pytest.raises(StoreError) as caught:
+            call()
+        assert (StoreError, told) == (type(caught.value), str(caught.value))
+        assert (before, events) == (store.store.records, store.store.events)
 
 
 class TestAdvance:
@@ -1552,7 +1666,7 @@ class TestCalls:
             (
                 {"rules": presets.bitrix24},
                 TypeError,
-                "rules is a ConversionRules, not a Bitrix24, it is to be called: write () behind it",
+                "rules is a ConversionRules, not a Bitrix24, it is to be called: write () behind",
             ),
             ({"rules": "bitrix24"}, TypeError, "rules is a ConversionRules, not a str"),
             ({"key": 17}, TypeError, "key is a text or None, not a int"),

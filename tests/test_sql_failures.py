@@ -1,14 +1,17 @@
 """`SqlStore` when the database does not play along: errors of ours, and nothing half-written."""
 
+import socket
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from secrets import token_hex
 
 import pytest
-from databases import DATABASES, Inside, database, empty_schema
+from databases import DATABASES, Inside, database, empty_schema, waiting
 from sqlalchemy import URL, Engine, create_engine, event, exc, text
+from sqlalchemy.orm import Session
 
 from leadconvert import (
     Change,
@@ -29,7 +32,7 @@ from leadconvert.errors import (
     UnavailableError,
     UnfitValueError,
 )
-from leadconvert.stores import SqlStore
+from leadconvert.stores import AsyncSqlStore, SqlStore
 from leadconvert.stores._sql_errors import translated
 
 
@@ -56,6 +59,14 @@ def sqlite(tmp_path: Path) -> Iterator[URL]:
     """The URL of an empty database of SQLite."""
     with database("sqlite", tmp_path) as found:
         yield found
+
+
+@pytest.fixture
+def unused_port() -> Iterator[int]:
+    """A port of this machine at which nobody listens, and nobody else can begin to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 def filled(url: URL) -> SqlStore:
@@ -166,6 +177,21 @@ class TestTelling:
         with pytest.raises(StoreError) as told, translated():
             raise error
         assert expected == told.value
+
+    @pytest.mark.parametrize(
+        ("statement", "is_lost", "expected"),
+        [
+            (None, False, "the database cannot be reached"),
+            (None, True, "the connection was lost"),
+            ("SELECT", False, "the connection was lost"),
+            ("SELECT", True, "the connection was lost"),
+        ],
+    )
+    def test_nobody_answers(self, statement: str | None, is_lost: bool, expected: str) -> None:
+        """What cannot be reached was never lost: nothing was asked of it, and nothing broke."""
+        with pytest.raises(UnavailableError) as told, translated():
+            raise exc.OperationalError(statement, None, Refusal(), connection_invalidated=is_lost)
+        assert expected == str(told.value)
 
 
 class TestClosed:
@@ -402,6 +428,38 @@ class TestUnreachable:
             with SqlStore.from_url(where, rules=RULES) as store, pytest.raises(UnavailableError):
                 store.load(Wanted())
 
+    def test_where_nobody_listens(self, unused_port: int) -> None:
+        """A server that is not there cannot be reached: no connection was lost."""
+        where = f"postgresql://user@127.0.0.1:{unused_port}/crm"
+        told = UnavailableError("the database cannot be reached")
+        with SqlStore.from_url(where, rules=RULES) as store:
+            for call in (
+                store.create,
+                lambda: store.load(Wanted()),
+                lambda: store.apply(change_set(new_deal())),
+                lambda: store.apply_many([change_set(new_deal())]),
+                lambda: store.within(Session(engine_of(store))).load(Wanted()),
+            ):
+                with pytest.raises(StoreError) as refused:
+                    call()
+                assert told == refused.value
+        with waiting(where, RULES) as awaited:
+            for call in (
+                lambda: awaited.load(Wanted()),
+                lambda: awaited.apply(change_set(new_deal())),
+            ):
+                with pytest.raises(StoreError) as refused:
+                    call()
+                assert told == refused.value
+
+    def test_who_is_not_let_in(self, postgresql: URL) -> None:
+        """A server that lets nobody into a database cannot be reached either."""
+        with (
+            SqlStore.from_url(postgresql.set(database="no_such_database"), rules=RULES) as store,
+            pytest.raises(UnavailableError, match="the database cannot be reached"),
+        ):
+            store.load(Wanted())
+
     def test_no_connection_is_free(self, sqlite: URL) -> None:
         """Who waits too long for a connection may try again."""
         filled(sqlite).close()
@@ -456,6 +514,75 @@ class TestUnreachable:
                 store.apply(change_set(update))
                 with pytest.raises(ConflictError, match="somebody else was quicker"):
                     mine.apply(change_set(update))
+
+
+class TestDrivers:
+    @pytest.mark.parametrize(
+        ("cls", "url", "driver", "told"),
+        [
+            (
+                SqlStore,
+                "postgresql://user@host/crm",
+                "psycopg",
+                "PostgreSQL needs: pip install 'psycopg[binary]'",
+            ),
+            (
+                AsyncSqlStore,
+                "postgresql://user@host/crm",
+                "psycopg",
+                "PostgreSQL needs: pip install 'psycopg[binary]'",
+            ),
+            (
+                AsyncSqlStore,
+                "sqlite:///crm.db",
+                "aiosqlite",
+                "AsyncSqlStore on SQLite needs: pip install aiosqlite",
+            ),
+        ],
+        ids=["psycopg", "psycopg awaited", "aiosqlite"],
+    )
+    def test_a_driver_that_is_missing(
+        self,
+        cls: type[SqlStore | AsyncSqlStore],
+        url: str,
+        driver: str,
+        told: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Without the driver of a database it is said what to install."""
+        monkeypatch.setitem(sys.modules, driver, None)
+        with pytest.raises(ModuleNotFoundError) as missing:
+            cls.from_url(url, rules=RULES)
+        assert (told, driver) == (str(missing.value), missing.value.name)
+
+    def test_what_a_driver_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What else cannot be imported is told as it is."""
+        monkeypatch.delitem(sys.modules, "psycopg", raising=False)
+        monkeypatch.setitem(sys.modules, "psycopg.pq", None)
+        with pytest.raises(ModuleNotFoundError, match=r"psycopg\.pq"):
+            SqlStore.from_url("postgresql://user@host/crm", rules=RULES)
+
+    def test_sqlite_needs_none(self, sqlite: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+        """SQLite comes with Python: the drivers of other databases may be missing."""
+        for driver in ("psycopg", "aiosqlite"):
+            monkeypatch.setitem(sys.modules, driver, None)
+        with filled(sqlite) as store:
+            assert 1 == len(store.load(Wanted(refs=(DEAL,))).records)
+
+    @pytest.mark.parametrize("prepares", [True, False])
+    def test_statements_that_are_prepared(self, postgresql: URL, prepares: bool) -> None:
+        """Behind a pooler nothing may be prepared: the driver is told so, and keeps to it."""
+        options = {} if prepares else {"prepare_threshold": None}
+        engine = create_engine(postgresql, pool_size=1, max_overflow=0, connect_args=options)
+        store = SqlStore(engine, rules=RULES)
+        store.apply(seed([Deal(id="D-5", title="Engine")], rules=RULES))
+        [deal] = store.load(Wanted(refs=(DEAL,))).records
+        update = Update(DEAL, deal.revision, {"title": "New"})
+        store.apply_many([change_set(update), change_set(new_deal())])
+        with engine.connect() as connection:
+            prepared = connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
+        engine.dispose()
+        assert (prepares, 2) == (prepared > 0, Inside(postgresql, RULES).count("lc_deal"))
 
 
 class TestPrivacy:

@@ -384,6 +384,8 @@ class StoreError(LeadConvertError):
 class RecordNotFoundError(StoreError):
     """A record that is to be read or changed is not there.
 
+    If it is gone only since it was decided on, decide again.
+
     Example:
         >>> from leadconvert import Ref, errors
         >>> print(errors.RecordNotFoundError("there is no such record", [Ref("lead", "L-7")]))
@@ -395,7 +397,10 @@ class RecordNotFoundError(StoreError):
 
 
 class ConflictError(StoreError):
-    """What was decided on has changed meanwhile: a revision, or who holds a key. Decide again.
+    """What was decided on has changed meanwhile. Decide again.
+
+    That is a revision, who holds a key, or an id that was free; or a record is to be removed, and
+    others have been attached to it since.
 
     Example:
         >>> from leadconvert import Ref, errors

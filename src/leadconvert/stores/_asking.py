@@ -22,6 +22,7 @@ from leadconvert import (
     MoveResult,
     Plan,
     Receipt,
+    Record,
     Ref,
     Reversal,
     ReversalPlan,
@@ -37,11 +38,12 @@ from leadconvert import (
     wanted,
     wanted_reversal,
 )
+from leadconvert.errors import StoreError
 from leadconvert.fields import MisfitError
 from leadconvert.records import changed
 from leadconvert.stores._checking import check_call, check_id
 from leadconvert.stores._port import AsyncStore, Store
-from leadconvert.stores._steps import Driver, Steps, by_ref, found, of_kinds
+from leadconvert.stores._steps import Driver, Steps, by_ref, found, misfit, of_kinds
 from leadconvert.values import expect, ids_in, texts
 
 
@@ -142,8 +144,10 @@ def converting(
         )
 
     def read(known: Known, ref: Ref, receipt: Receipt) -> ConversionResult:
-        [result] = _read(known, ref, receipt, rules)
-        return result
+        results = _read(known, ref, receipt, rules)
+        if len(results) != 1:
+            raise _unsaid(receipt, ref)
+        return results[0]
 
     driver = _driver(store, ref, asked, ask)
     return driver.steps(decide, lambda result, receipt: result.stored(receipt), read)
@@ -191,7 +195,8 @@ def advancing(
         )
 
     driver = _driver(store, ref, asked, ask)
-    return driver.steps(decide, lambda result, receipt: result.stored(receipt), _read_move(rules))
+    read = _read_move(rules, converts=bool(targets))
+    return driver.steps(decide, lambda result, receipt: result.stored(receipt), read)
 
 
 def arriving(store: Store | AsyncStore, lead: Lead, asked: Arriving) -> Steps[MoveResult]:
@@ -383,31 +388,51 @@ def _applied(receipt: Receipt) -> ChangeSet:
 
 def _read(
     known: Known, ref: Ref, receipt: Receipt, rules: ConversionRules
-) -> Iterator[ConversionResult]:
-    """Yield the conversions that a request made before came to, as the records stand now."""
+) -> tuple[ConversionResult, ...]:
+    """Return the conversions that a request made before came to, as the records stand now.
+
+    Raises:
+        leadconvert.errors.StoreError: the receipt names others than the lead has; one into which
+            the lead was merged need not have them.
+    """
     lead, there = _lead(known, ref, rules), by_ref(known, rules)
-    for made in lead.conversions:
-        if made.id in receipt.conversions:
-            done = dict.fromkeys(made.targets, "created")
-            done |= dict.fromkeys(made.linked, "linked") | dict.fromkeys(made.merged, "merged")
-            outcomes = {
-                now: TargetOutcome(ref=now, action=action, record=there[now])
-                for target, action in done.items()
-                if (now := survivor(target, known.merged)) in there
-            }
-            yield ConversionResult(
-                lead=lead,
-                outcomes=tuple(outcomes.values()),
-                conversion=made,
-                changes=_applied(receipt),
-                rows=(),
-            )
+    made = [one for one in lead.conversions if one.id in receipt.conversions]
+    if lead.id == ref.id and len(made) < len({*receipt.conversions}):
+        raise _unsaid(receipt, ref)
+    return tuple(_result(lead, one, known, there, receipt) for one in made)
 
 
-def _read_move(rules: ConversionRules) -> Callable[[Known, Ref, Receipt], MoveResult]:
+def _result(
+    lead: Lead, made: Conversion, known: Known, there: Mapping[Ref, Record], receipt: Receipt
+) -> ConversionResult:
+    done = dict.fromkeys(made.targets, "created")
+    done |= dict.fromkeys(made.linked, "linked") | dict.fromkeys(made.merged, "merged")
+    outcomes = {
+        now: TargetOutcome(ref=now, action=action, record=there[now])
+        for target, action in done.items()
+        if (now := survivor(target, known.merged)) in there
+    }
+    return ConversionResult(
+        lead=lead,
+        outcomes=tuple(outcomes.values()),
+        conversion=made,
+        changes=_applied(receipt),
+        rows=(),
+    )
+
+
+def _read_move(
+    rules: ConversionRules, *, converts: bool = False
+) -> Callable[[Known, Ref, Receipt], MoveResult]:
     def read(known: Known, ref: Ref, receipt: Receipt) -> MoveResult:
+        if converts and not receipt.conversions:
+            raise _unsaid(receipt, ref)
         record = found(known, ref, rules)
         made = _read(known, ref, receipt, rules) if isinstance(record, Lead) else ()
-        return MoveResult(record=record, changes=_applied(receipt), conversions=tuple(made))
+        return MoveResult(record=record, changes=_applied(receipt), conversions=made)
 
     return read
+
+
+def _unsaid(receipt: Receipt, ref: Ref) -> StoreError:
+    return misfit(receipt, "which conversion was made", ref)

@@ -42,8 +42,9 @@ def convert_stored(
 ) -> ConversionResult:
     """Convert a stored lead: load it and what is wanted, decide, apply, return what is stored.
 
-    The other arguments are those of `convert`, but for *known*, which the store answers. On a
-    conflict it is decided again on fresh data, five times in all unless *attempts* says otherwise.
+    The other arguments are those of `convert`, but for *known*, which the store answers. If what it
+    was decided on has changed meanwhile, or is gone, it is decided again on fresh data, five times
+    in all unless *attempts* says otherwise.
     The same *key* again returns the first result, as the records stand now. *eligible_owners* are
     those who may own something now.
 
@@ -87,8 +88,9 @@ def advance_stored(
 ) -> MoveResult:
     """Move a stored record to another stage; of a lead the id alone will do.
 
-    The other arguments are those of `advance`, but for *known*, which the store answers. On a
-    conflict it is decided again on fresh data, five times in all unless *attempts* says otherwise.
+    The other arguments are those of `advance`, but for *known*, which the store answers. If what it
+    was decided on has changed meanwhile, or is gone, it is decided again on fresh data, five times
+    in all unless *attempts* says otherwise.
     The same *key* again returns the first result, as the records stand now. *eligible_owners* are
     those who may own something now.
 
@@ -130,8 +132,9 @@ async def advance_stored_async(
 def arrive_stored(store: Store, lead: Lead, **asked: Unpack[Arriving]) -> MoveResult:
     """Store a lead that arrives, with all that the rules make of it at once.
 
-    The other arguments are those of `arrive`, but for *known*, which the store answers. On a
-    conflict it is decided again on fresh data, five times in all unless *attempts* says otherwise.
+    The other arguments are those of `arrive`, but for *known*, which the store answers. If what it
+    was decided on has changed meanwhile, or is gone, it is decided again on fresh data, five times
+    in all unless *attempts* says otherwise.
     The same *key* again returns the first result, as the records stand now. *eligible_owners* are
     those who may own something now.
 
@@ -167,8 +170,9 @@ async def arrive_stored_async(
 def reverse_stored(store: Store, lead_id: str, **asked: Unpack[Reversing]) -> Reversal:
     """Take back the newest conversion of a stored lead, or reopen it with ``keep=True``.
 
-    The other arguments are those of `reverse`, but for *known*, which the store answers. On a
-    conflict it is decided again on fresh data, five times in all unless *attempts* says otherwise.
+    The other arguments are those of `reverse`, but for *known*, which the store answers. If what it
+    was decided on has changed meanwhile, or is gone, it is decided again on fresh data, five times
+    in all unless *attempts* says otherwise.
 
     The same *key* again takes nothing back, and tells what was, as the records stand now: the lead;
     in `restored` what was given back what it held; and of the conversion, if it is named, or the

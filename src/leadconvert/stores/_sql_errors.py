@@ -15,11 +15,12 @@ from leadconvert.errors import (
 )
 
 
-__all__ = ["translated"]
+__all__ = ["driven", "translated"]
 
 _Told = tuple[type[StoreError], str]
 
 _LOST: Final = UnavailableError, "the connection was lost"
+_UNREACHED: Final = UnavailableError, "the database cannot be reached"
 _LATE: Final = ConflictError, "somebody else was quicker"
 _UNFIT: Final = UnfitValueError, "a value that the database cannot hold"
 _READ_ONLY: Final = StoreError, "the database is read-only"
@@ -70,6 +71,29 @@ _POSTGRESQL: Final[Mapping[str, _Told]] = {
 }
 
 
+#: By the driver that is missing, what to install.
+_DRIVERS: Final[Mapping[str, str]] = {
+    "psycopg": "PostgreSQL needs: pip install 'psycopg[binary]'",
+    "aiosqlite": "AsyncSqlStore on SQLite needs: pip install aiosqlite",
+}
+
+
+@contextmanager
+def driven() -> Iterator[None]:
+    """Say what to install where the driver of a database is missing.
+
+    Raises:
+        ModuleNotFoundError: it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        needed = _DRIVERS.get(str(error.name))
+        if needed is None:
+            raise
+        raise ModuleNotFoundError(needed, name=error.name) from error
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise as an error of a store whatever the database raises, or its driver."""
@@ -100,6 +124,9 @@ def _told_by_driver(error: exc.DBAPIError) -> _Told:
         return _POSTGRESQL.get(next(known, ""), _REFUSED)
     # the driver itself refused, or nobody answered
     match error:
+        case exc.OperationalError(statement=None):
+            # of a connection that was made SQLAlchemy would say that it is lost
+            return _UNREACHED
         case exc.OperationalError():
             return _LOST
         case exc.DataError():

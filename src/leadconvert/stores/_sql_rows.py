@@ -228,10 +228,10 @@ class Writer:
     def _stood(self, ref: Ref, name: str, place: Place, value: object) -> tuple[object, ...] | None:
         try:
             stood = place.written(value, self.codec)
+            for one in stood or ():
+                check(one, nul=self.nul)
         except Unholdable as why:
             raise UnfitValueError(f"{why} in {name}", [ref]) from None
-        for one in stood or ():
-            self.held(one, [ref], f" in {name}")
         return stood
 
 

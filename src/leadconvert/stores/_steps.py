@@ -39,6 +39,7 @@ __all__ = [
     "Steps",
     "by_ref",
     "found",
+    "misfit",
     "of_kinds",
     "run",
     "run_async",
@@ -157,8 +158,8 @@ class Plan(Protocol[D_co]):
 class Driver:
     """One request about one record that is stored, or about one that arrives: then *ref* is None.
 
-    *ask* says what else to load for it; a conflict is decided again, *attempts* times in all, where
-    the store begins its own transactions.
+    *ask* says what else to load for it. Where the store begins its own transactions, what was
+    decided on something that has changed or is gone is decided again, *attempts* times in all.
     """
 
     ref: Ref | None
@@ -262,9 +263,7 @@ class Driver:
 
     def _again(self, read: Callable[[Known, Ref, Receipt], D], receipt: Receipt) -> Steps[D]:
         """Return what a request made before came to, as the records stand now."""
-        lead = self.rules.lead.id
-        # what arrived was made by it
-        ref = self.ref or next(stored for _, stored in receipt.ids if stored.kind == lead)
+        ref = self.ref or self._arrived(receipt)
         known = yield from _loaded(Wanted(refs=(ref,)))
         record = found(known, ref, self.rules)
         made = record.conversions if isinstance(record, Lead) else ()
@@ -272,6 +271,19 @@ class Driver:
         changed_then = (one for one, _ in receipt.revisions)
         refs = dict.fromkeys(of_kinds((*named, *changed_then), self.rules))
         return read((yield from _loaded(Wanted(refs=tuple({ref: None, **refs})))), ref, receipt)
+
+    def _arrived(self, receipt: Receipt) -> Ref:
+        """Return which lead arrived: the request made it."""
+        for _, stored in receipt.ids:
+            if stored.kind == self.rules.lead.id:
+                return stored
+        raise misfit(receipt, "which lead arrived")
+
+
+def misfit(receipt: Receipt, what: str, *refs: Ref) -> StoreError:
+    """Return the error for a receipt that does not say *what* the request came to."""
+    told = f"the receipt under the key {receipt.key!r} does not say {what}"
+    return StoreError(told, refs)
 
 
 def _denied(decided: Plan[D]) -> AccessDeniedError | None:

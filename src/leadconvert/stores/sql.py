@@ -21,7 +21,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 from leadconvert import ChangeSet, ConversionRules, Known, Receipt, Wanted
 from leadconvert.errors import StoreError
 from leadconvert.stores._sql_book import Book
-from leadconvert.stores._sql_errors import translated
+from leadconvert.stores._sql_errors import driven, translated
 from leadconvert.stores._sql_transactions import Where, owned
 from leadconvert.values import expect
 
@@ -91,6 +91,7 @@ class SqlStore:
         ``sqlite://`` is a database in memory, which is gone when the store is closed.
 
         Raises:
+            ImportError: the driver of that database is missing.
             ValueError: it is no URL of a SQLite or PostgreSQL database.
 
         Example:
@@ -102,7 +103,8 @@ class SqlStore:
             >>> store.close()
         """
         told = _url(url, 0)
-        engine = create_engine(told, hide_parameters=True, **_options(told, QueuePool))
+        with driven():
+            engine = create_engine(told, hide_parameters=True, **_options(told, QueuePool))
         _listen(engine, told)
         store = cls(engine, rules=rules)
         store._owns_engine = True
@@ -233,6 +235,7 @@ class AsyncSqlStore:
         """Return a store in the database at *url*, as `SqlStore.from_url` does.
 
         Raises:
+            ImportError: the driver of that database is missing.
             ValueError: it is no URL of a SQLite or PostgreSQL database.
 
         Example:
@@ -243,7 +246,8 @@ class AsyncSqlStore:
         """
         told = _url(url, 1)
         options = _options(told, AsyncAdaptedQueuePool)
-        engine = create_async_engine(told, hide_parameters=True, **options)
+        with driven():
+            engine = create_async_engine(told, hide_parameters=True, **options)
         _listen(engine.sync_engine, told)
         store = cls(engine, rules=rules)
         store._owns_engine = True
