@@ -2389,7 +2389,10 @@ class TestSignature:
             ({"lead": ADA_OF_OLD}, "lead is a Lead, not a Contact"),
             (
                 {"rules": presets.bitrix24},
-                "rules is a ConversionRules, not a Bitrix24, it is to be called: write () behind it",
+                (
+                    "rules is a ConversionRules, not a Bitrix24,"
+                    " it is to be called: write () behind it"
+                ),
             ),
             ({"known": [LEAD]}, "known is a Known, not a list"),
             ({"actor": "u-7"}, "actor is a Actor, not a str"),

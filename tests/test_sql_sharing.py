@@ -274,7 +274,8 @@ class TestTransactions:
 
     def test_what_cannot_be_a_store(self, url: URL) -> None:
         """A store is made on what SQLAlchemy gives, by drivers that are known to do."""
-        with pytest.raises(TypeError, match="on a Engine or Connection or Session, not on a str: use from_url"):
+        expected = "on a Engine or Connection or Session, not on a str: use from_url"
+        with pytest.raises(TypeError, match=expected):
             SqlStore("sqlite://", rules=RULES)  # type: ignore[arg-type]
         for told in ("mysql://localhost/crm", "what is this", "postgresql"):
             with pytest.raises(ValueError, match="no URL of a SQLite or PostgreSQL database"):

@@ -349,7 +349,7 @@ def bind(value: object, stored: Mapping[Ref, Ref]) -> object:  # noqa: PLR0911 -
         >>> bind((Ref("deal", "x", True),), {Ref("deal", "x", True): Ref("deal", "5")})
         (Ref(kind='deal', id='5', provisional=False),)
     """
-    if value is None or isinstance(value, str):  # as most are
+    if type(value) is str or value is None:  # as most are
         return value
     match value:
         case Ref():

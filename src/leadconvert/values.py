@@ -54,11 +54,13 @@ class FrozenMap(Mapping[str, V_co]):
     _items: dict[str, V_co]
 
     def __init__(self, items: Mapping[str, V_co] | Iterable[tuple[str, V_co]] = (), /) -> None:
-        pairs = dict(items)
-        for key in pairs:
-            if not isinstance(key, str):
-                raise TypeError(f"a key must be text, not {type(key).__name__}")
-        frozen = {key: freeze(value) for key, value in pairs.items()}
+        if isinstance(items, FrozenMap):
+            frozen = items._items  # noqa: SLF001 - it is one of us, and cannot change
+        else:
+            frozen = {key: freeze(value) for key, value in dict(items).items()}
+            for key in frozen:
+                if not isinstance(key, str):
+                    raise TypeError(f"a key must be text, not {type(key).__name__}")
         object.__setattr__(self, "_items", frozen)
 
     def __getitem__(self, key: str) -> V_co:
@@ -284,7 +286,7 @@ class Product:
     )
 
 
-#: What cannot change; the first is what most values are, as this is asked of every one of them.
+#: What cannot change.
 _PLAIN: Final = (str, int, float, Decimal, date)
 
 
@@ -299,24 +301,26 @@ def freeze(value: object) -> object:
         >>> freeze(["a", ["b"]])
         ('a', ('b',))
     """
-    if value is None or isinstance(value, _PLAIN):
+    if type(value) is str or value is None or isinstance(value, _PLAIN):
         return value
     if isinstance(value, list | tuple):
         return tuple(freeze(item) for item in value)
     if isinstance(value, FrozenMap):
         return value
+    cls: type = type(value)
+    if _is_frozen(cls):
+        return value
     if isinstance(value, Mapping):
         return FrozenMap(value)
-    if _is_frozen(value):
-        return value
     raise TypeError(
         f"a {type(value).__name__} is no plain value: use text, numbers, dates, lists, mappings"
         " or the library's own values"
     )
 
 
-def _is_frozen(value: object) -> bool:
-    return attrs.has(type(value)) and attrs.inspect(type(value)).is_frozen
+@cache
+def _is_frozen(cls: type) -> bool:
+    return attrs.has(cls) and attrs.inspect(cls).is_frozen
 
 
 def is_empty(value: object) -> bool:  # noqa: PLR0911 - one line per type is the clearest table

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import date
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -55,13 +55,16 @@ def _values(sent: Sent) -> Values:
     if not sent.statement.in_one:
         [values] = sent.given
         return values
-    bare = [{name: one for name, one in row.items() if one is not None} for row in sent.given]
-    return {ROWS: json.dumps(bare, default=_plain)}
+    return {ROWS: _JSON.encode(sent.given)}
 
 
 def _plain(value: object) -> str:
     """Return what PostgreSQL reads as a date, a moment or a number to the last digit."""
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+#: Rows are data that was made here, and runs in no circle.
+_JSON: Final = json.JSONEncoder(default=_plain, check_circular=False, separators=(",", ":"))
 
 
 def _waited(driver: Any, told: Iterable[_Told]) -> None:  # noqa: ANN401 - the two share no type

@@ -174,7 +174,17 @@ class Writer:
     nul: bool
 
     def columns(self, ref: Ref, record: Record, names: Iterable[str]) -> dict[str, object]:
-        """Return what stands in the columns for the fields with these *names* of a *record*.
+        """Return what is to stand in the columns for the fields with these *names* of a *record*.
+
+        Raises:
+            leadconvert.errors.UnfitValueError: the database cannot hold a value.
+        """
+        shape = self.tables.shapes[ref.kind]
+        blank = dict.fromkeys(one for name in names for one in shape.columns.get(name, ()))
+        return {**blank, "extra": None, **self.filled(ref, record, names)}
+
+    def filled(self, ref: Ref, record: Record, names: Iterable[str]) -> dict[str, object]:
+        """Return the same without the columns that hold nothing, as most of a new record do.
 
         Raises:
             leadconvert.errors.UnfitValueError: the database cannot hold a value.
@@ -183,12 +193,8 @@ class Writer:
         found: dict[str, object] = {"revision": record.revision}
         extra: dict[str, object] = {}
         for name in names:
-            columns = shape.columns.get(name, ())
-            for column in columns:
-                found[column] = None
             place, value = shape.places.get(name), held.get(name, MISSING)
             if value is MISSING or (
-                # what most fields of a record come to
                 (value is None or value == ()) and place is not None and value == place.blank
             ):
                 continue
@@ -197,8 +203,9 @@ class Writer:
                 data = self.data(FrozenMap({name: value}), [ref], f" in {name}")
                 extra |= cast("dict[str, object]", data)
             else:
-                found |= zip(columns, stood, strict=True)
-        found["extra"] = extra or None
+                found |= zip(shape.columns[name], stood, strict=True)
+        if extra:
+            found["extra"] = extra
         return found
 
     def data(self, value: object, refs: Iterable[Ref] = (), place: str = "") -> object:

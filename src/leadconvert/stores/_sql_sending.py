@@ -55,7 +55,9 @@ def send(connection: Connection, statements: Iterable[Sent]) -> None:
         exchange(connection, statements)
         return
     for one in statements:
-        rows = [dict(values) for values in one.given]
+        # each row is to name all columns
+        blank = dict.fromkeys(name for values in one.given for name in values)
+        rows = [blank | dict(values) for values in one.given]
         result = connection.execute(one.statement.executable, rows)
         one.count = result.rowcount
         if one.asks:

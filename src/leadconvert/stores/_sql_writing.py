@@ -89,9 +89,9 @@ def _records(
             gone.append({"_id": ref.id})
         elif row is not None and was is None:
             id_ = writer.held(ref.id, [ref])
-            new[ref] = {"id": id_, **writer.columns(ref, row.record, entry.names)}
+            new[ref] = {"id": id_, **writer.filled(ref, row.record, entry.names)}
         elif row is not None and was is not None and row is not was:
-            columns = writer.columns(ref, row.record, entry.names | was.extra)
+            columns = writer.columns(ref, row.record, sorted(entry.names | was.extra))
             changed.setdefault(tuple(columns), []).append({**columns, "_id": ref.id})
     table = shape.table
     yield _Write(Sent(statements.delete(table, "id"), gone), counted=True)
