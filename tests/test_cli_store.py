@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from importlib.machinery import ModuleSpec
@@ -161,5 +162,18 @@ class TestUnusable:
         assert 2 == run(ADA)
         assert (
             "leadconvert: --store needs: pip install 'leadconvert[cli,sql]'\n"
+            == capsys.readouterr().err
+        )
+
+    def test_without_the_driver(
+        self, capsys: Capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Without the driver of that database the command says what to install."""
+        path = tmp_path / "leads.json"
+        path.write_text(ADA, encoding="utf-8")
+        monkeypatch.setitem(sys.modules, "psycopg", None)
+        assert 2 == main(["convert", str(path), "--store", "postgresql://user@host/crm"])
+        assert (
+            "leadconvert: --store: PostgreSQL needs: pip install 'psycopg[binary]'\n"
             == capsys.readouterr().err
         )

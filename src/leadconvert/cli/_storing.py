@@ -45,7 +45,7 @@ def stored(  # noqa: PLR0913, PLR0917 - what a conversion depends on
         with SqlStore.from_url(url, rules=rules) as store:
             for lead in leads:
                 yield _one(store, lead, into, rules, actor, at)
-    except (LeadConvertError, ValueError) as error:
+    except (ImportError, LeadConvertError, ValueError) as error:
         raise UnusableError(f"--store: {error}") from None
 
 

@@ -28,7 +28,8 @@ class Store(Protocol):
         """Whether `apply` begins and ends its own transaction.
 
         If not, it works under a savepoint inside the transaction of its caller, who alone can read
-        afresh: then a conflict is raised at once, and never decided again.
+        afresh: then a conflict, or a record that is gone, is raised at once, and never decided
+        again.
         """
         ...
 
