@@ -28,6 +28,8 @@ ORDER = (
     "access",
     "policy",
     "organisation",
+    "templates",
+    "transforms",
     "mapping",
     "matching",
     "merging",

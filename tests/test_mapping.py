@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from leadconvert import Channel, FieldMapping, errors
-from leadconvert.mapping import TRANSFORMS, TransformError
+from leadconvert.mapping import TransformError
+from leadconvert.transforms import TRANSFORMS
 
 
 def fail(value: object) -> object:

@@ -555,8 +555,9 @@ class TestPolicyAndTransforms:
             transforms={"shout": shout},
             mappings=(FieldMapping("title", "deal", transform="shout"),),
         )
-        names = ["first", "join", "lower", "shout", "strip", "upper"]
-        assert names == sorted(made.transforms_by_name())
+        assert {"first", "join", "lower", "shout", "strip", "upper", "city"} <= {
+            *made.transforms_by_name()
+        }
 
 
 class TestRules:

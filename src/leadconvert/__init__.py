@@ -44,7 +44,7 @@ from leadconvert.fields import Field, FieldType, Kind, Option
 from leadconvert.following import Fate, Followed, Whereabouts, follow
 from leadconvert.happenings import Happened, Happening, history
 from leadconvert.limits import Limit, Made
-from leadconvert.mapping import FieldMapping, Transform
+from leadconvert.mapping import FieldMapping, Overflow
 from leadconvert.matching import (
     Exceptions,
     Match,
@@ -85,6 +85,7 @@ from leadconvert.targets import (
     survivor,
 )
 from leadconvert.traces import Trace, TraceStep
+from leadconvert.transforms import Transform
 from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
 from leadconvert.wanting import match_keys, wanted
 from leadconvert.whole import MoveResult
@@ -165,6 +166,7 @@ __all__ = [
     "Organisation",
     "Outcome",
     "OwnerRule",
+    "Overflow",
     "Ownership",
     "Pending",
     "Pipeline",

@@ -5,12 +5,11 @@ What wins: supplied, then a record made in the same conversion, then mapped, the
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
 
 import attrs
 
 from leadconvert.fields import Field, Kind, MisfitError
-from leadconvert.mapping import FieldMapping, Transform, TransformError
+from leadconvert.mapping import FieldMapping, Overflow, TransformError
 from leadconvert.merging import Conflict, Merger, merged
 from leadconvert.pipelines import Pipeline
 from leadconvert.problems import Cause, Problem, did_you_mean
@@ -18,14 +17,12 @@ from leadconvert.products import total
 from leadconvert.records import Lead, Record
 from leadconvert.results import Outcome, Row
 from leadconvert.rights import Sight
+from leadconvert.templates import shortened
+from leadconvert.transforms import Transform
 from leadconvert.values import Product, is_empty
 
 
 __all__ = ["Filler"]
-
-#: What becomes of the lead's values where a record keeps its own money after all.
-_UNDONE: Final = frozenset({(Outcome.CARRIED, None), (Outcome.OVERRIDDEN, "products")})
-
 
 @attrs.define(kw_only=True)
 class Filler:
@@ -201,7 +198,7 @@ class Filler:
                 where = {f"{self.name}.{one}" for one in kept}
                 self.rows[:] = [
                     row._replace(outcome=Outcome.UNMERGED, reason=None)
-                    if row.target in where and (row.outcome, row.reason) in _UNDONE
+                    if row.target in where and _is_undone(row)
                     else row
                     for row in self.rows
                     if row.target not in where or row.outcome != Outcome.SUMMED
@@ -298,7 +295,9 @@ class Filler:
         except MisfitError as misfit:
             self.refuse(misfit.code, field.id, misfit.params)
             self.rows += (
-                row._replace(outcome=Outcome.REFUSED) if row.outcome == Outcome.CARRIED else row
+                row._replace(outcome=Outcome.REFUSED, reason=None)
+                if row.outcome == Outcome.CARRIED
+                else row
                 for row in rows
             )
             return None
@@ -342,19 +341,26 @@ class Filler:
         if mapping is None:
             return None, []
         told = str(mapping)
-        if mapping.source is None:
+        if not mapping.sources:
             return mapping.constant, [Row(None, where, Outcome.CONSTANT, told, None)]
-        for position, source in enumerate(sources):
+        found = {name: self.lead_kind.read(self.lead, name) for name in sources}
+        rest = list(found)
+        for values in _tries(mapping, found):
+            rest = rest[len(values) :]
             try:
-                value = mapping.turned(self.lead_kind.read(self.lead, source), self.transforms)
+                value = mapping.drawn(values, self.transforms)
             except TransformError as error:
-                facts = {"transform": error.transform, "source": source, "error": error.error}
-                self.refuse("transform_failed", field.id, facts)
-                return None, [Row(source, where, Outcome.REFUSED, told, "transform_failed")]
+                facts = {"transform": error.transform, "source": next(iter(values))}
+                self.refuse("transform_failed", field.id, {**facts, "error": error.error})
+                return None, [
+                    Row(name, where, Outcome.REFUSED, told, "transform_failed") for name in values
+                ]
             if not is_empty(value):
-                rest = sources[position + 1 :]
+                way = mapping.way(values)
+                if mapping.overflow is Overflow.SHORTEN and (cut := _cut(field, value)) != value:
+                    value, way = cut, "shortened"
                 return value, [
-                    Row(source, where, Outcome.CARRIED, told, None),
+                    *(Row(name, where, Outcome.CARRIED, told, way) for name in values),
                     *(Row(name, where, Outcome.NOT_NEEDED, told, None) for name in rest),
                 ]
         return None, []
@@ -369,10 +375,34 @@ def _overridden(
 def _untaken(rows: Iterable[Row], outcome: Outcome) -> list[Row]:
     """Return what the *rows* of a field say where its record did not take the value carried."""
     return [
-        row._replace(outcome=outcome) if row.outcome == Outcome.CARRIED else row
+        row._replace(outcome=outcome, reason=None) if row.outcome == Outcome.CARRIED else row
         for row in rows
         if row.field is not None
     ]
+
+
+def _is_undone(row: Row) -> bool:
+    """Whether it tells of what does not happen where a record keeps its own money after all."""
+    return row.outcome == Outcome.CARRIED or (row.outcome, row.reason) == (
+        Outcome.OVERRIDDEN,
+        "products",
+    )
+
+
+def _tries(mapping: FieldMapping, found: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """Return what there is to make a value of, in order: all at once, or one after the other."""
+    if mapping.combines:
+        return [found] if found else []
+    return [{name: value} for name, value in found.items()]
+
+
+def _cut(field: Field, value: object) -> object:
+    """Return *value* with every text cut to what the field holds."""
+    if isinstance(value, tuple):
+        return tuple(_cut(field, item) for item in value)
+    if isinstance(value, str) and field.max_length is not None:
+        return shortened(value, field.max_length)
+    return value
 
 
 def _fits(field: Field, value: object) -> bool:

@@ -13,7 +13,7 @@ from leadconvert.children import ChildRule, child_mistakes
 from leadconvert.errors import DefinitionError
 from leadconvert.fields import LEAD, Field, Kind, MisfitError
 from leadconvert.limits import Limit, limit_mistakes
-from leadconvert.mapping import TRANSFORMS, FieldMapping, Transform
+from leadconvert.mapping import FieldMapping
 from leadconvert.matching import Matching, match_mistakes
 from leadconvert.merging import CONFLICTS, Merger, misfit
 from leadconvert.owning import OwnerRule, owner_mistakes
@@ -21,6 +21,7 @@ from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.policy import Policy, grant_mistakes
 from leadconvert.problems import Problem, did_you_mean, mistake, twice, unknown
 from leadconvert.records import GenericRecord, Lead, Record
+from leadconvert.transforms import TRANSFORMS, Transform
 from leadconvert.values import FrozenMap, attributes, digest, is_empty
 
 
@@ -113,7 +114,7 @@ class ConversionRules:
     records that exist already; *owners* says whose a new record is, *limits* how many there may be;
     *children* says how activities, files and whatever else hangs on a lead travels along;
     *automation* acts when leads arrive and move. *transforms* and *mergers* are your own functions
-    by name: what turns a value, beside ``first``, ``join``, ``lower``, ``strip`` and ``upper``, and
+    by name: what turns a value, beside those of `leadconvert.transforms`, and
     what merges two of them, beside those of `Conflict`. They must be pure and stand in a module, so
     that rules can be pickled.
 
@@ -241,7 +242,7 @@ class ConversionRules:
 
         Example:
             >>> from leadconvert import presets
-            >>> sorted(presets.bitrix24().transforms_by_name())
+            >>> [*presets.bitrix24().transforms_by_name()][:5]
             ['first', 'join', 'lower', 'strip', 'upper']
         """
         return {**TRANSFORMS, **dict(self.transforms)}
