@@ -427,7 +427,7 @@ class IdempotencyError(StoreError):
     def __init__(self, key: str) -> None:
         self.key: str = key
         super().__init__(f"another request was made under the key {key!r}")
-        self.args = (key,)
+        self.args: tuple[object, ...] = (key,)
 
 
 class UnavailableError(StoreError):
