@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 
 import attrs
@@ -20,6 +21,7 @@ from leadconvert import (
     AutomationRule,
     Channel,
     ChildRule,
+    Column,
     Company,
     Contact,
     Conversion,
@@ -77,6 +79,7 @@ from leadconvert.errors import (
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD, MisfitError
 from leadconvert.mapping import TransformError
 from leadconvert.problems import did_you_mean, mistake, twice, unknown
+from leadconvert.tables import Table, TableError, all_leads
 from leadconvert.wording import SENTENCES
 
 
@@ -345,6 +348,16 @@ def loose_kind(cls: type) -> Callable[[], object]:
     """What makes a kind of any class at all."""
     make: Callable[..., object] = Kind
     return lambda: make("x", cls)
+
+
+def of_table(content: bytes) -> Iterable[Problem]:
+    """What is wrong with a table of ids and days."""
+    read = attrs.evolve(rules(), columns=[Column("No", "id"), Column("Day", "birth_date")])
+    try:
+        all_leads(Table(BytesIO(content)), rules=read)
+    except TableError as error:
+        return error.problems
+    return []
 
 
 #: For each code something that it is told for, and the sentence expected.
@@ -770,6 +783,21 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: carried("UF_X", {"deal": "title"}),
         "carry= sends UF_X to deal.title, which another field fills already (choose another field)",
     ),
+    "would_drop": (
+        lambda: (
+            plan(
+                attrs.evolve(TITLED, tags=("new",)),
+                ["deal"],
+                rules=rules(losses="strict"),
+                actor=SELLER,
+                at=AT,
+            ).problems
+        ),
+        (
+            "tags of the lead would be lost (map it, leave it behind on purpose, or choose a kind"
+            " it goes to)"
+        ),
+    ),
     "nothing_to_undo": (
         lambda: taken_back(TITLED),
         "no conversion of the lead is in force (there is nothing to take back)",
@@ -857,6 +885,42 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         (
             "nobody asked for titel of target 0 (deal), did you mean 'title'?"
             " (answer what the form and the questions ask)"
+        ),
+    ),
+    "no_table": (
+        lambda: of_table(b""),
+        (
+            "line 1: no table can be read: it is empty"
+            " (correct the file, or say what separates cells)"
+        ),
+    ),
+    "short_row": (
+        lambda: of_table(b"No,Day\nL-7\n"),
+        (
+            "line 2: the row has 1 of 2 cells"
+            " (quote the line breaks in its cells, or fill it up)"
+        ),
+    ),
+    "no_header": (
+        lambda: of_table(b"No,Day\nL-7,,x\n"),
+        (
+            "line 2, column 3: a value stands in a column without a header"
+            " (give the column one, or quote what separates cells)"
+        ),
+    ),
+    "no_id": (
+        lambda: of_table(b"No,Day\n,2027-01-31\n"),
+        "line 2: the row has no id (fill it in, or number the rows: prefix=)",
+    ),
+    "not_text": (
+        lambda: of_table(b"No,Day\n\xff,\n"),
+        "line 2, column No: the cell holds a byte that is no UTF-8 (save the file in UTF-8)",
+    ),
+    "unreadable": (
+        lambda: of_table(b"No,Day\nL-7,soon\n"),
+        (
+            "line 2, column Day: lead.birth_date takes a date such as 2027-01-31, not what stands"
+            " there (correct it, or say in the column how it is written)"
         ),
     ),
     "duplicate": (
@@ -1036,6 +1100,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: refused(lambda: rules(matching=Matching([MatchRule("contact", [])]))),
         "match rule for contact: a match rule cannot be: it names no keys (correct it)",
     ),
+    "bad_column": (
+        lambda: refused(lambda: Column(None, "title")),
+        "column every row → title: a column cannot be: it has neither a header nor a default",
+    ),
     "bad_child_rule": (
         lambda: refused(lambda: rules(children=[ChildRule(Kind("note"))])),
         "child rule for note: a child rule cannot be: no field points at kind lead (correct it)",
@@ -1090,6 +1158,13 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         (
             "mapping contact_ids → deal.converted_from: deal.converted_from is set by the"
             " conversion itself (remove the mapping)"
+        ),
+    ),
+    "bad_template": (
+        lambda: refused(lambda: FieldMapping.joined("deal", "title", "{title")),
+        (
+            "mapping template → deal.title: a template cannot be read: a brace is left open;"
+            " a brace itself is written twice (correct it)"
         ),
     ),
     "incomplete_mapping": (

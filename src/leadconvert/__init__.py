@@ -31,6 +31,7 @@ from leadconvert.changes import (
 )
 from leadconvert.children import ChildRule, Travel
 from leadconvert.choosing import Choices
+from leadconvert.columns import Column
 from leadconvert.conditions import AllOf, AnyOf, Comparison, Condition, Not, Where
 from leadconvert.conversion import (
     Converted,
@@ -41,9 +42,12 @@ from leadconvert.conversion import (
     convert_many,
 )
 from leadconvert.fields import Field, FieldType, Kind, Option
+from leadconvert.findings import Finding, Severity
 from leadconvert.following import Fate, Followed, Whereabouts, follow
 from leadconvert.happenings import Happened, Happening, history
 from leadconvert.limits import Limit, Made
+from leadconvert.linting import lint
+from leadconvert.losses import Leftovers, Losses
 from leadconvert.mapping import FieldMapping, Overflow
 from leadconvert.matching import (
     Exceptions,
@@ -65,12 +69,27 @@ from leadconvert.planning import plan
 from leadconvert.plans import Draft, FormField, Plan, Question, Shown
 from leadconvert.policy import Combine, Policy, Role
 from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
+from leadconvert.refreshing import Adjusted, Adjustment, Refreshed, refresh
 from leadconvert.results import ChildOutcome, ConversionResult, Outcome, Row, TargetOutcome
 from leadconvert.resuming import Changed, Inquiry, Resumed, inquire, resume
 from leadconvert.reversal import plan_reversal, reverse, wanted_reversal
 from leadconvert.reverted import Reversal, ReversalPlan
-from leadconvert.rules import NEW, ConversionRules, CreateField, Placement, Spread
+from leadconvert.rules import ConversionRules
 from leadconvert.seeding import seed
+from leadconvert.spreading import (
+    NEW,
+    AddOptions,
+    CreateField,
+    Doubt,
+    Existing,
+    Placement,
+    SchemaChange,
+    Spread,
+    Suggestion,
+    reconsider,
+    spread,
+    suggest,
+)
 from leadconvert.targets import (
     Create,
     Find,
@@ -96,7 +115,10 @@ __all__ = [
     "AccessRequest",
     "Action",
     "Actor",
+    "AddOptions",
     "Address",
+    "Adjusted",
+    "Adjustment",
     "AllOf",
     "AnyOf",
     "Attach",
@@ -111,6 +133,7 @@ __all__ = [
     "ChildRule",
     "Choices",
     "Claim",
+    "Column",
     "Combine",
     "Company",
     "Comparison",
@@ -127,14 +150,17 @@ __all__ = [
     "Decision",
     "Delete",
     "Detach",
+    "Doubt",
     "Draft",
     "Event",
     "Exceptions",
+    "Existing",
     "Fate",
     "Field",
     "FieldMapping",
     "FieldType",
     "Find",
+    "Finding",
     "Followed",
     "FormField",
     "FrozenMap",
@@ -147,8 +173,10 @@ __all__ = [
     "Kind",
     "Known",
     "Lead",
+    "Leftovers",
     "Limit",
     "Link",
+    "Losses",
     "Made",
     "Match",
     "MatchKey",
@@ -165,8 +193,8 @@ __all__ = [
     "Option",
     "Organisation",
     "Outcome",
-    "OwnerRule",
     "Overflow",
+    "OwnerRule",
     "Ownership",
     "Pending",
     "Pipeline",
@@ -179,6 +207,7 @@ __all__ = [
     "Receipt",
     "Record",
     "Ref",
+    "Refreshed",
     "Rejected",
     "Request",
     "Required",
@@ -188,12 +217,15 @@ __all__ = [
     "Role",
     "Row",
     "RuleRefused",
+    "SchemaChange",
     "Scope",
+    "Severity",
     "Shown",
     "Spread",
     "Stage",
     "StageChange",
     "StageRole",
+    "Suggestion",
     "Target",
     "TargetOutcome",
     "Then",
@@ -220,13 +252,18 @@ __all__ = [
     "follow",
     "history",
     "inquire",
+    "lint",
     "match_keys",
     "plan",
     "plan_move",
     "plan_reversal",
+    "reconsider",
+    "refresh",
     "resume",
     "reverse",
     "seed",
+    "spread",
+    "suggest",
     "survivor",
     "wanted",
     "wanted_reversal",

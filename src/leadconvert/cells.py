@@ -5,7 +5,7 @@ Whatever is refused is told without the text that stands there.
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,7 +20,7 @@ T = TypeVar("T")
 #: Whatever says a year; without one Python guesses.
 _YEAR = re.compile(r"%[YyGcx]")
 #: What a form must bring back: no two parts of it are the same.
-_SAMPLE = datetime(2027, 11, 23, 17, 45, 38)  # noqa: DTZ001 - it is written and read, no more
+_SAMPLE = datetime(2027, 11, 23, 17, 45, 38, tzinfo=UTC)
 #: Spaces that stand between thousands; which of them it is nobody sees.
 _SPACES = " \u00a0\u2009\u202f"
 
@@ -73,8 +73,10 @@ def moment(text: str, format: str | None = None, zone: str | None = None) -> dat
     if found.utcoffset() is not None:
         return found
     if zone is None:
-        raise MisfitError("naive_moment", {})
-    return found.replace(tzinfo=time_zone(zone))
+        raise MisfitError("unreadable", {"expected": "a moment that says its time zone"})
+    offset = found.replace(tzinfo=time_zone(zone)).utcoffset()
+    # as ISO 8601 would have told it; a zone by name compares unlike any other moment
+    return found.replace(tzinfo=timezone(offset or timedelta()))
 
 
 def time_zone(name: str) -> ZoneInfo:

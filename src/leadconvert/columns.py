@@ -133,7 +133,7 @@ class Column:
     @property
     def counts(self) -> bool:
         """Whether this makes an id of the number of each row."""
-        return self.header is None and is_empty(self.default)
+        return self.header is None and self.prefix is not None and is_empty(self.default)
 
     def __str__(self) -> str:
         without = "the number of the row" if self.counts else "every row"
@@ -297,7 +297,7 @@ def _mistakes_with(column: Column, field: Field, place: str) -> Iterator[Problem
             yield mistake("bad_column", place, why=flaw)
             return
     # what the column itself says must be what a cell may hold
-    bare = attrs.evolve(column, values={}, separator=None, default="")
+    bare = attrs.evolve(column, header=str(column), values={}, separator=None, default=None)
     said = [(bare, text) for text in column.values.values()]
     for reader, text in [*said, *([(column, "")] if column.default else [])]:
         try:

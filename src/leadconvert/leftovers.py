@@ -1,17 +1,24 @@
-"""What of a lead reaches nothing, and why: nothing is lost in silence."""
+"""What of a lead reaches nothing, why, and where it is kept: nothing is lost in silence."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from leadconvert.mapping import FieldMapping
-from leadconvert.records import Lead
+import attrs
+
+from leadconvert.fields import Kind, MisfitError
+from leadconvert.losses import Leftovers
+from leadconvert.mapping import FieldMapping, Overflow
+from leadconvert.plans import Draft
+from leadconvert.problems import Cause, Problem
+from leadconvert.records import Lead, Record
 from leadconvert.results import Outcome, Row
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry
+from leadconvert.templates import shortened, worded
 from leadconvert.values import is_empty
 
 
-__all__ = ["leftovers"]
+__all__ = ["Keeping", "Kept", "leftovers", "notes"]
 
 
 def leftovers(
@@ -54,3 +61,136 @@ def _filled(lead: Lead, rules: ConversionRules) -> Iterable[str]:
     kind = rules.lead
     names = (*kind.members, *sorted(lead.custom.keys() - kind.members.keys()))
     return [one for one in names if one != kind.stage and not is_empty(kind.read(lead, one))]
+
+
+def notes(lead: Lead, kind: Kind, names: Iterable[str]) -> str:
+    """Return the filled fields of that *lead* with these *names* as lines of ``label: value``.
+
+    Example:
+        >>> from leadconvert import Lead
+        >>> from leadconvert.fields import LEAD
+        >>> from leadconvert.leftovers import notes
+        >>> print(notes(Lead(id="L-7", stage="NEW", tags=["new", "big"]), LEAD, ["tags"]))
+        Tags: new, big
+    """
+    labels = {name: field.label for name, field in kind.members.items()}
+    told = ((labels.get(name, name), worded(kind.read(lead, name))) for name in names)
+    # a line that goes on is set off, so that each field still begins a line of its own
+    return "\n".join(f"{label}: {text}".replace("\n", "\n    ") for label, text in told)
+
+
+@attrs.frozen(kw_only=True)
+class Kept:
+    """What is kept of a lead: the draft that holds it by now, its rows, and what is wrong with it.
+
+    Example:
+        >>> from leadconvert import Draft, Ref
+        >>> from leadconvert.leftovers import Kept
+        >>> Kept(draft=Draft(target=0, ref=Ref("deal", "D-5"), name="deal 1", values={})).rows
+        ()
+    """
+
+    draft: Draft
+    rows: tuple[Row, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Keeping:
+    """Keeps what would be lost in the one record that the rules name for it, if it is made.
+
+    Example:
+        >>> from leadconvert import Lead, presets
+        >>> from leadconvert.leftovers import Keeping
+        >>> lead = Lead(id="L-7", stage="NEW", tags=["new"])
+        >>> rules = presets.bitrix24()
+        >>> keeping = Keeping(lead=lead, rules=rules, drafts=[], there={}, hidden=set())
+        >>> keeping.keep(["tags"]) is None
+        True
+    """
+
+    lead: Lead
+    rules: ConversionRules
+    drafts: Sequence[Draft]
+    #: By target, the record that exists.
+    there: Mapping[int, Record]
+    #: The fields of the lead that the actor may not see.
+    hidden: AbstractSet[str]
+
+    def keep(self, names: Sequence[str]) -> Kept | None:
+        """Return how the fields with these *names* are kept, or None if they are not.
+
+        Example:
+            >>> import attrs
+            >>> from leadconvert import Draft, Lead, Leftovers, Ref, presets
+            >>> from leadconvert.leftovers import Keeping
+            >>> kept = [Leftovers("deal", "comments")]
+            >>> keeping = Keeping(
+            ...     lead=Lead(id="L-7", stage="NEW", tags=["new"]),
+            ...     rules=attrs.evolve(presets.bitrix24(), leftovers=kept), there={}, hidden=set(),
+            ...     drafts=[Draft(target=0, ref=Ref("deal", "D-5"), name="deal 1", values={})],
+            ... )
+            >>> dict(keeping.keep(["tags"]).draft.values)
+            {'comments': 'Tags: new'}
+        """
+        for one in self.rules.leftovers if names else ():
+            for draft in self.drafts:
+                if draft.ref.kind == one.kind and draft.action != "link" and not draft.denied:
+                    return self._kept(one, draft, names)
+        return None
+
+    def _kept(self, one: Leftovers, draft: Draft, names: Sequence[str]) -> Kept:
+        lead = self.rules.lead
+        if one.field is None:
+            values = {f"{lead.id}.{name}": lead.read(self.lead, name) for name in names}
+            return self._held(one, draft, names, values)
+        problems: list[Problem] = []
+        [kind] = (kind for kind in self.rules.kinds if kind.id == one.kind)
+        text = self._below(one, kind, draft, notes(self.lead, lead, names))
+        try:
+            kind.members[one.field].accept(text)
+        except MisfitError as misfit:
+            problem = Problem(
+                cause=Cause.INVALID,
+                code=misfit.code,
+                target=draft.target,
+                kind=kind.id,
+                field=one.field,
+                params=misfit.params,
+            )
+            problems.append(problem)
+        return self._held(one, draft, names, {one.field: text}, problems)
+
+    def _below(self, one: Leftovers, kind: Kind, draft: Draft, lines: str) -> str:
+        """Return the *lines* below what stands in the field already."""
+        name, stored = str(one.field), self.there.get(draft.target)
+        old = draft.values.get(name, None if stored is None else kind.read(stored, name))
+        text = lines if is_empty(old) else f"{old}\n\n{lines}"
+        length = kind.members[name].max_length
+        if length is None or one.overflow is not Overflow.SHORTEN:
+            return text
+        return shortened(text, length)
+
+    def _held(
+        self,
+        one: Leftovers,
+        draft: Draft,
+        names: Sequence[str],
+        values: Mapping[str, object],
+        problems: Sequence[Problem] = (),
+    ) -> Kept:
+        hides = not self.hidden.isdisjoint(names)
+        wheres = [*values] if one.field is None else [one.field] * len(names)
+        outcome = Outcome.REFUSED if problems else Outcome.CARRIED
+        return Kept(
+            draft=attrs.evolve(
+                draft,
+                values={**draft.values, **values},
+                unseen=draft.unseen.union(values if hides else ()),
+            ),
+            rows=tuple(
+                Row(name, f"{draft.name}.{where}", outcome, str(one), "leftovers")
+                for name, where in zip(names, wheres, strict=True)
+            ),
+            problems=tuple(problems),
+        )

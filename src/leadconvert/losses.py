@@ -55,8 +55,8 @@ def losses_of(value: str) -> Losses:
 class Leftovers:
     """Where values of a lead that reach nothing are kept: in a record of *kind*.
 
-    In a text *field* they are a block of lines ``label: value``, below what stands there; *overflow*
-    says what becomes of a block that is too long for the field. Without a field they are kept as
+    In a text *field* they are lines of ``label: value``, below what stands there; *overflow* says
+    what becomes of a text that is too long for the field then. Without a field they are kept as
     they are in the record's `custom`, each under the lead's kind and its own name, such as
     ``lead.UF_X``. The first target of the first such kind gets them all.
 
@@ -70,9 +70,7 @@ class Leftovers:
     field: str | None = attrs.field(
         default=None, validator=validators.optional(validators.instance_of(str))
     )
-    overflow: Overflow = attrs.field(
-        default=Overflow.REFUSE, converter=overflow_of, kw_only=True
-    )
+    overflow: Overflow = attrs.field(default=Overflow.REFUSE, converter=overflow_of, kw_only=True)
 
     def __str__(self) -> str:
         return f"leftovers → {self.kind}" + (f".{self.field}" if self.field else "")

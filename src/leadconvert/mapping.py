@@ -219,7 +219,8 @@ class FieldMapping:
         return () if self.source is None else (self.source, *self.fallbacks)
 
     def __str__(self) -> str:
-        told = (" and " if self.combines else " or ").join(self.sources) or "constant"
+        made = "template" if self.template is not None else "parts" if self.parts else "constant"
+        told = (" and " if self.combines else " or ").join(self.sources) or made
         told = f"{told} → {self.kind}.{self.target}" if self.kind else f"{told} → nothing"
         return f"{told} by {self.transform}" if self.transform else told
 

@@ -24,14 +24,15 @@ from leadconvert.closing import Closing, key_of
 from leadconvert.earlier import Earlier
 from leadconvert.fields import Kind, MisfitError
 from leadconvert.filling import Filler
-from leadconvert.leftovers import leftovers
+from leadconvert.leftovers import Keeping, leftovers
 from leadconvert.linking import Links, there
+from leadconvert.losses import Losses
 from leadconvert.moving import Step
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft, FormField, Plan, Question
 from leadconvert.problems import Cause, Problem
 from leadconvert.records import Lead, Record, changed
-from leadconvert.results import ConversionResult, Outcome, Row
+from leadconvert.results import ConversionResult, Outcome, Row, dropped
 from leadconvert.rights import Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled, Settling
@@ -626,14 +627,68 @@ class _Planner:
     def what_reaches_nothing(self) -> None:
         kinds = {one.ref.kind for one in self.settled.values() if one.action != "link"}
         reached = {row.field for row in self.rows}
+        left = tuple(leftovers(self.lead, self.rules, self.carry, reached, kinds))
+        lost = dropped(left)
+        self.what_is_asked_about(lost)
+        kept = self.what_is_kept(lost)
+        if kept or self.rules.losses is Losses.LENIENT:
+            lost = ()
+        elif self.rules.losses is Losses.STRICT and self.closing:
+            self.what_must_not_be_lost(lost)
+        self.rows += kept
+        for row in left:
+            if row.outcome != Outcome.DROPPED or row in lost:
+                self.rows.append(row)
+            elif not kept:
+                self.rows.append(row._replace(outcome=Outcome.LEFT_BEHIND))
+
+    def what_is_asked_about(self, lost: Iterable[Row]) -> None:
+        """Ask where custom fields go that nobody has decided on."""
+        if self.rules.losses is Losses.LENIENT:
+            return
         chosen = [kind for kind in self.rules.kinds if kind.id in self._open_kinds]
         hidden = self.rights.sight(self.rules.lead).hidden
-        for row in leftovers(self.lead, self.rules, self.carry, reached, kinds):
-            self.rows.append(row)
+        for row in lost:
             if row.reason == "undecided" and row.field not in hidden:
                 self.questions.append(
                     question_about(str(row.field), self.lead, self.rules, chosen, self.rights.sight)
                 )
+
+    def what_is_kept(self, lost: Iterable[Row]) -> tuple[Row, ...]:
+        keeping = Keeping(
+            lead=self.lead,
+            rules=self.rules,
+            drafts=self.drafts,
+            there={at: one.record for at, one in self.settled.items() if one.record is not None},
+            hidden=self.rights.sight(self.rules.lead).hidden,
+        )
+        kept = keeping.keep([str(row.field) for row in lost])
+        if kept is None:
+            return ()
+        draft = kept.draft
+        self.problems += kept.problems
+        self.drafts = [draft if one.target == draft.target else one for one in self.drafts]
+        if draft.ref in self.records:
+            kind = self.kinds[draft.ref.kind]
+            self._build(draft.target, kind, self.settled[draft.target], draft.values)
+        return kept.rows
+
+    def what_must_not_be_lost(self, lost: Iterable[Row]) -> None:
+        """Refuse to close a lead of which something would be lost; earlier records count."""
+        lead, hidden = self.rules.lead, self.rights.sight(self.rules.lead).hidden
+        for row in lost:
+            into = {one.kind for one in self.rules.mappings if row.field in one.sources}
+            if any(self.earlier.became(str(kind)) for kind in into):
+                continue
+            facts = {"source": row.field, "why": row.reason}
+            one = Problem(
+                cause=Cause.INVALID, code="would_drop", kind=lead.id, field=row.field, params=facts
+            )
+            if row.field in hidden:
+                self.withheld.append(one)
+                self._hide(Cause.INVALID, None, lead.id)
+            else:
+                self.problems.append(one)
 
     # -- what comes along -------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from enum import Enum
 from typing import Final
 
 import attrs
@@ -10,9 +9,11 @@ import attrs
 from leadconvert.access import ANY
 from leadconvert.automation import Automation, automation_mistakes
 from leadconvert.children import ChildRule, child_mistakes
+from leadconvert.columns import Column, column_mistakes
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import LEAD, Field, Kind, MisfitError
+from leadconvert.fields import LEAD, Field, FieldType, Kind, MisfitError
 from leadconvert.limits import Limit, limit_mistakes
+from leadconvert.losses import Leftovers, Losses, leftover_mistakes, losses_of
 from leadconvert.mapping import FieldMapping
 from leadconvert.matching import Matching, match_mistakes
 from leadconvert.merging import CONFLICTS, Merger, misfit
@@ -22,56 +23,20 @@ from leadconvert.policy import Policy, grant_mistakes
 from leadconvert.problems import Problem, did_you_mean, mistake, twice, unknown
 from leadconvert.records import GenericRecord, Lead, Record
 from leadconvert.transforms import TRANSFORMS, Transform
-from leadconvert.values import FrozenMap, attributes, digest, is_empty
+from leadconvert.values import FrozenMap, attributes, digest, is_empty, texts
 
 
-__all__ = ["NEW", "ConversionRules", "CreateField", "Placement", "Spread"]
+__all__ = ["ConversionRules"]
 
 
-class Placement(Enum):
-    """Where a spread field goes, if not into a field that exists.
-
-    Example:
-        >>> from leadconvert import NEW
-        >>> NEW
-        <Placement.NEW: 'new'>
-    """
-
-    NEW = "new"
-
-
-#: In `ConversionRules.spread_field`: into a new field, made like the lead's.
-NEW: Final = Placement.NEW
-
-
-@attrs.frozen(kw_only=True)
-class CreateField:
-    """A change of schema that a host must make: create *field* in *kind*.
-
-    Example:
-        >>> from leadconvert import CreateField, Field
-        >>> CreateField(kind="deal", field=Field("UF_X", "text")).field.id
-        'UF_X'
-    """
-
-    kind: str
-    field: Field
-
-
-@attrs.frozen(kw_only=True)
-class Spread:
-    """What spreading a field gives: the new rules, and what a host must change to match them.
-
-    Example:
-        >>> from leadconvert import CreateField, Field, Spread, presets
-        >>> change = CreateField(kind="deal", field=Field("UF_X", "text"))
-        >>> spread = Spread(rules=presets.bitrix24(), schema_changes=(change,))
-        >>> [f"create {change.field.id} in {change.kind}" for change in spread.schema_changes]
-        ['create UF_X in deal']
-    """
-
-    rules: "ConversionRules"
-    schema_changes: tuple[CreateField, ...]
+#: What a field may hold that is made as a text.
+_WRITTEN: Final = {
+    FieldType.TEXT,
+    FieldType.URL,
+    FieldType.EMAIL,
+    FieldType.PHONE,
+    FieldType.MESSENGER,
+}
 
 
 def _kinds(values: Iterable[Kind]) -> tuple[Kind, ...]:
@@ -95,6 +60,19 @@ def _owner_rules(values: Iterable[OwnerRule]) -> tuple[OwnerRule, ...]:
 
 
 def _children(values: Iterable[ChildRule]) -> tuple[ChildRule, ...]:
+    return tuple(values)
+
+
+def _declined(values: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
+    named = {name: tuple(sorted({*texts(kinds)})) for name, kinds in values.items()}
+    return FrozenMap({name: kinds for name, kinds in named.items() if kinds})
+
+
+def _leftovers(values: Iterable[Leftovers]) -> tuple[Leftovers, ...]:
+    return tuple(values)
+
+
+def _columns(values: Iterable[Column]) -> tuple[Column, ...]:
     return tuple(values)
 
 
@@ -154,6 +132,13 @@ class ConversionRules:
     )
     owners: tuple[OwnerRule, ...] = attrs.field(default=(), converter=_owner_rules)
     limits: tuple[Limit, ...] = attrs.field(default=(), converter=_limits)
+    #: By custom field of the lead, the kinds it is not to be suggested for again; see `spread`.
+    declined: Mapping[str, tuple[str, ...]] = attrs.field(factory=FrozenMap, converter=_declined)
+    #: What is done about values of a lead that reach nothing, and where they are kept.
+    losses: Losses = attrs.field(default=Losses.REPORT, converter=losses_of)
+    leftovers: tuple[Leftovers, ...] = attrs.field(default=(), converter=_leftovers)
+    #: How the columns of a table are read into leads.
+    columns: tuple[Column, ...] = attrs.field(default=(), converter=_columns)
     mergers: tuple[tuple[str, Merger], ...] = attrs.field(
         factory=dict[str, Merger], converter=_mergers
     )
@@ -257,72 +242,6 @@ class ConversionRules:
         """
         return any(source in mapping.sources for mapping in self.mappings)
 
-    def spread_field(self, source: str, into: Mapping[str, str | Placement]) -> Spread:
-        """Decide where a custom field of the lead goes from now on, and where it is to be created.
-
-        *into* says for each chosen kind a field that exists there, or `NEW` for one made like the
-        lead's. A kind not named gets neither field nor value; an empty *into* leaves the field
-        behind on purpose. (Help article "Leads konvertieren": the user chooses in which elements
-        these fields are to be created and where the information goes.)
-
-        Raises:
-            leadconvert.errors.DefinitionError: a name is unknown, a field does not fit, or a
-            mapping
-                decides on *source* already (all mistakes at once).
-
-        Example:
-            >>> import attrs
-            >>> from leadconvert import NEW, Field, presets
-            >>> rules = presets.bitrix24()
-            >>> size = Field("UF_SIZE", "integer")
-            >>> lead = attrs.evolve(rules.lead, custom=[*rules.lead.custom, size])
-            >>> spread = attrs.evolve(rules, lead=lead).spread_field("UF_SIZE", into={"deal": NEW})
-            >>> [(change.kind, change.field.id) for change in spread.schema_changes]
-            [('deal', 'UF_SIZE')]
-        """
-        place = f"spread of {source}"
-        own = {field.id: field for field in self.lead.custom}
-        if source not in own:
-            raise DefinitionError([unknown("custom field", source, own, place)])
-        field = own[source]
-        mistakes = list(self._spread_mistakes(field, into, place))
-        if mistakes:
-            raise DefinitionError(mistakes)
-        added = {kind for kind, target in into.items() if target is NEW}
-        mappings = [
-            FieldMapping(source, kind, source if isinstance(target, Placement) else target)
-            for kind, target in into.items()
-        ]
-        rules = attrs.evolve(
-            self,
-            kinds=[
-                attrs.evolve(kind, custom=[*kind.custom, field]) if kind.id in added else kind
-                for kind in self.kinds
-            ],
-            mappings=[*self.mappings, *(mappings or [FieldMapping.leave(source)])],
-            transforms=dict(self.transforms),
-        )
-        changes = [CreateField(kind=kind, field=field) for kind in into if kind in added]
-        return Spread(rules=rules, schema_changes=tuple(changes))
-
-    def _spread_mistakes(
-        self, field: Field, into: Mapping[str, str | Placement], place: str
-    ) -> Iterator[Problem]:
-        if self.decides_on(field.id):
-            yield mistake("decided_already", place, name=field.id)
-        for name, target in into.items():
-            kind = self.kind(name)
-            if kind is None:
-                yield unknown("kind", name, self._kinds_by_id, place)
-            elif isinstance(target, Placement):
-                if field.id in kind.members:
-                    yield mistake("duplicate", place, what=f"field of {name}", name=field.id)
-            elif target not in kind.members:
-                yield unknown(f"field of {name}", target, kind.members, place)
-            elif not kind.members[target].fits(field):
-                why = f"{kind.members[target].type.value} against {field.type.value}"
-                yield mistake("does_not_fit", place, name=target, other=field.id, why=why)
-
 
 def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
     yield from _kind_mistakes(rules)
@@ -330,11 +249,14 @@ def _mistakes(rules: ConversionRules) -> Iterator[Problem]:
     for mapping in rules.mappings:
         yield from _mapping_mistakes(rules, mapping)
     yield from _clashes(rules.mappings)
+    yield from _declined_mistakes(rules)
     yield from grant_mistakes(rules.policy, rules.every_kind, rules.pipelines, rules.lead.id)
     yield from match_mistakes(rules.matching, rules.lead, rules.kinds)
     yield from child_mistakes(rules.children, rules.lead, rules.kinds)
     yield from owner_mistakes(rules.owners, rules.lead, rules.kinds)
     yield from limit_mistakes(rules.limits, rules.kinds)
+    yield from leftover_mistakes(rules.leftovers, rules.kinds)
+    yield from column_mistakes(rules.columns, rules.lead)
     own = [pipeline for pipeline in rules.pipelines if pipeline.kind == rules.lead.id]
     if rules.automation is not None and own:
         yield from automation_mistakes(
@@ -454,12 +376,44 @@ def _mapping_mistakes(rules: ConversionRules, mapping: FieldMapping) -> Iterator
         yield unknown(f"field of {kind.id}", mapping.target, kind.members, place)
     elif mapping.target == kind.converted_from:
         yield mistake("unmappable", place, name=f"{kind.id}.{mapping.target}")
-    elif (why := _misfit(rules, kind.members[mapping.target], mapping.conflict)) is not None:
-        facts = {"name": mapping.target, "rule": mapping.conflict, "why": why}
+    else:
+        yield from _target_mistakes(rules, mapping, kind, kind.members[mapping.target])
+
+
+def _target_mistakes(
+    rules: ConversionRules, mapping: FieldMapping, kind: Kind, field: Field
+) -> Iterator[Problem]:
+    place = f"mapping {mapping}"
+    if mapping.combines and not _takes(field, mapping):
+        what = "parts of an address" if mapping.parts else "a template"
+        why = f"it holds {field.type.value}"
+        yield mistake("does_not_fit", place, name=field.id, other=what, why=why)
+    elif (why_not := _misfit(rules, field, mapping.conflict)) is not None:
+        facts = {"name": field.id, "rule": mapping.conflict, "why": why_not}
         yield mistake("bad_conflict", place, **facts)
     elif not is_empty(mapping.constant):
-        field = kind.members[mapping.target]
         yield from _value_mistakes(rules, kind, field, mapping.constant, place)
+
+
+def _takes(field: Field, mapping: FieldMapping) -> bool:
+    """Whether *field* can hold what is made of several; what a transform makes, nobody knows."""
+    if mapping.transform is not None:
+        return field.to is None
+    return field.type is FieldType.ADDRESS if mapping.parts else field.type in _WRITTEN
+
+
+def _declined_mistakes(rules: ConversionRules) -> Iterator[Problem]:
+    own, kinds = [field.id for field in rules.lead.custom], [kind.id for kind in rules.kinds]
+    for name, declined in sorted(rules.declined.items()):
+        place = f"declined {name}"
+        if name not in own:
+            yield unknown("custom field", name, own, place)
+        mapped = {one.kind for one in rules.mappings if name in one.sources}
+        for kind in declined:
+            if kind not in kinds:
+                yield unknown("kind", kind, kinds, place)
+            elif kind in mapped:
+                yield mistake("decided_twice", place, name=f"{name} for {kind}")
 
 
 def _automation_mistakes(rules: ConversionRules, automation: Automation) -> Iterator[Problem]:
@@ -503,11 +457,16 @@ def _value_mistakes(
 
 def _clashes(mappings: tuple[FieldMapping, ...]) -> Iterator[Problem]:
     left = {mapping.source for mapping in mappings if mapping.leaves_behind}
-    for name in sorted(
-        {m.source for m in mappings if m.source in left and not m.leaves_behind} - {None}, key=str
-    ):
+    used = {
+        name
+        for one in mappings
+        if not one.leaves_behind
+        for name in (one.sources if one.combines else one.sources[:1])
+    }
+    for name in sorted(left & used, key=str):
         yield mistake("decided_twice", "mappings", name=name)
     targets = [(mapping.kind, mapping.target) for mapping in mappings if mapping.kind is not None]
     for kind, target in sorted({one for one in targets if targets.count(one) > 1}, key=str):
-        names = [m.source or "constant" for m in mappings if (m.kind, m.target) == (kind, target)]
+        same = [one for one in mappings if (one.kind, one.target) == (kind, target)]
+        names = [next(iter(one.sources), "constant") for one in same]
         yield mistake("two_mappings", "mappings", names=names, name=f"{kind}.{target}")

@@ -47,7 +47,7 @@ class Template:
     def __attrs_post_init__(self) -> None:
         places: list[tuple[str, str]] = []
         before = ""
-        for text, name, form, conversion in _PARSER.parse(self.text):
+        for text, name, form, conversion in _parsed(self.text):
             before += text
             if name is None:
                 continue
@@ -79,6 +79,13 @@ class Template:
                 # the text before the first place has nothing to separate
                 said += (before if said or position == 0 else "") + worded(value)
         return (said + self._end if last else said) or None
+
+
+def _parsed(text: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    try:
+        return list(_PARSER.parse(text))
+    except ValueError:
+        raise ValueError("a brace is left open; a brace itself is written twice") from None
 
 
 def worded(value: object) -> str:
@@ -130,7 +137,7 @@ _TOLD: Final[Mapping[type, Callable[..., str]]] = {
     bool: lambda value: "true" if value else "false",
     Decimal: lambda value: f"{value:f}",
     Channel: lambda channel: channel.value,
-    Product: lambda line: line.name or "",
+    Product: lambda line: line.name,
     Address: lambda address: _several(attrs.astuple(address)),
     tuple: _several,
 }

@@ -220,6 +220,11 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "carry= sends {source} to {kind}.{field}, which another field fills already",
         "choose another field",
     ),
+    # strict rules
+    "would_drop": (
+        "{source} of the lead would be lost",
+        "map it, leave it behind on purpose, or choose a kind it goes to",
+    ),
     # taking back
     "nothing_to_undo": ("no conversion of the lead is in force", "there is nothing to take back"),
     "unknown_conversion": (
@@ -266,6 +271,25 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "not_asked": (
         "nobody asked for {name} of {what}{hint}",
         "answer what the form and the questions ask",
+    ),
+    # tables
+    "no_table": (
+        "no table can be read: {why}",
+        "correct the file, or say what separates cells",
+    ),
+    "short_row": (
+        "the row has {count} of {expected} cells",
+        "quote the line breaks in its cells, or fill it up",
+    ),
+    "no_header": (
+        "a value stands in a column without a header",
+        "give the column one, or quote what separates cells",
+    ),
+    "no_id": ("the row has no id", "fill it in, or number the rows: prefix="),
+    "not_text": ("the cell holds a byte that is no UTF-8", "save the file in UTF-8"),
+    "unreadable": (
+        "{kind}.{field} takes {expected}, not what stands there",
+        "correct it, or say in the column how it is written",
     ),
     # definitions
     "duplicate": ("{what} {name!r} stands twice", "remove or rename one"),
@@ -333,6 +357,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "bad_match_rule": ("a match rule cannot be: {why}", "correct it"),
     "bad_child_rule": ("a child rule cannot be: {why}", "correct it"),
     "bad_conflict": ("{name} cannot be merged by {rule!r}: {why}", "choose another rule"),
+    "bad_column": ("a column cannot be: {why}", "correct or remove it"),
     "bad_condition": ("a condition on {name} cannot be: {why}", "correct it"),
     "bad_rule": ("the rule {why}", "correct or remove it"),
     "rule_cycle": ("rules move a lead in a circle: {names}", "remove one of the moves"),
@@ -342,8 +367,17 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "decided_twice": ("{name} is mapped and left behind as well", "keep one of the two"),
     "unmappable": ("{name} is set by the conversion itself", "remove the mapping"),
+    "bad_template": ("a template cannot be read: {why}", "correct it"),
     "incomplete_mapping": ("a mapping has {what}", "correct it"),
     "lambda": ("{what} {name!r} is a lambda or a local function", "define it in a module"),
     "does_not_fit": ("{name} does not fit {other}: {why}", "choose a field of the same type"),
-    "decided_already": ("{name} is decided on by a mapping already", "remove that mapping first"),
+    "decided_already": (
+        "where {name} goes is decided already",
+        "remove its mapping, or take back with reconsider() that it was declined",
+    ),
+    "not_declined": ("{name} was not declined", "name what was"),
+    "unclear": (
+        "where {name} goes in {into} is not plain ({why}: {names})",
+        "say it with spread()",
+    ),
 }
