@@ -36,7 +36,7 @@ from leadconvert import (
     plan,
     presets,
 )
-from leadconvert.presets._bitrix24_json import DERIVED
+from leadconvert.presets._bitrix24_names import NAMES
 
 
 AT: Final = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)
@@ -350,7 +350,7 @@ class TestShapes:
         assert read(TITLE="Engine", title="Engine").title == "Engine"
         assert read(TITLE="", title="Engine").title == "Engine"
 
-    @pytest.mark.parametrize("name", sorted(DERIVED - {"entityTypeId"}))
+    @pytest.mark.parametrize("name", sorted(NAMES["lead"].derived - {"entityTypeId"}))
     def test_derived(self, name: str) -> None:
         """What the system derives itself is not read, in either spelling."""
         assert Lead(id="7", stage="NEW") == read(**{name: "x"})
@@ -703,7 +703,7 @@ class TestSample:
             p = plan(lead, ALL, rules=presets.bitrix24(), actor=ADMIN, at=AT)
             told = {row.field for row in p.explain() if row.outcome in accounted}
             filled = {name for name, value in raw.items() if value not in ("", None, [], {})}
-            read_ = filled - DERIVED - SAMPLE_IDENTITY
+            read_ = filled - NAMES["lead"].derived - SAMPLE_IDENTITY
             assert set() == {name for name in read_ if SAMPLE_FIELDS.get(name) not in told}
             assert p.dropped == ()
 

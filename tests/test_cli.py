@@ -381,7 +381,7 @@ class TestUnusableInput:
         assert ("", f"leadconvert: {sentence}\n") == capsys.readouterr()
         assert names_in(tmp_path) == ["leads.json"]
 
-    @pytest.mark.parametrize("arguments", [[], ["convert"], ["convert", "f", "--from", "csv"]])
+    @pytest.mark.parametrize("arguments", [[], ["convert"], ["convert", "f", "--from", "xml"]])
     def test_arguments_not_understood(self, arguments: list[str], capsys: Capsys) -> None:
         """What is no command at all ends with code 2 and the usage."""
         with pytest.raises(SystemExit) as ended:

@@ -158,7 +158,7 @@ class TestUnusable:
         def without(name: str, package: str | None = None) -> ModuleSpec | None:
             return None if name == "sqlalchemy" else found(name, package)
 
-        monkeypatch.setattr("leadconvert.cli.find_spec", without)
+        monkeypatch.setattr("leadconvert.cli._convert.find_spec", without)
         assert 2 == run(ADA)
         assert (
             "leadconvert: --store needs: pip install 'leadconvert[cli,sql]'\n"

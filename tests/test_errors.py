@@ -29,6 +29,7 @@ from leadconvert import (
     Create,
     Deal,
     Decision,
+    Doubt,
     Exceptions,
     Field,
     FieldMapping,
@@ -51,6 +52,7 @@ from leadconvert import (
     Required,
     Role,
     Stage,
+    Suggestion,
     Target,
     Trace,
     TraceStep,
@@ -66,7 +68,9 @@ from leadconvert import (
     plan_move,
     plan_reversal,
     presets,
+    reconsider,
     resume,
+    spread,
 )
 from leadconvert.errors import (
     Cause,
@@ -350,11 +354,13 @@ def loose_kind(cls: type) -> Callable[[], object]:
     return lambda: make("x", cls)
 
 
-def of_table(content: bytes) -> Iterable[Problem]:
+NO_AND_DAY = (Column("No", "id"), Column("Day", "birth_date"))
+
+
+def of_table(content: bytes, columns: Iterable[Column] = NO_AND_DAY) -> Iterable[Problem]:
     """What is wrong with a table of ids and days."""
-    read = attrs.evolve(rules(), columns=[Column("No", "id"), Column("Day", "birth_date")])
     try:
-        all_leads(Table(BytesIO(content)), rules=read)
+        all_leads(Table(BytesIO(content)), rules=attrs.evolve(rules(), columns=columns))
     except TableError as error:
         return error.problems
     return []
@@ -894,12 +900,16 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
             " (correct the file, or say what separates cells)"
         ),
     ),
+    "no_columns": (
+        lambda: of_table(b"No\n", columns=[]),
+        (
+            "line 1: the rules say nothing of columns"
+            " (add columns= to them; the command leadconvert columns proposes which)"
+        ),
+    ),
     "short_row": (
         lambda: of_table(b"No,Day\nL-7\n"),
-        (
-            "line 2: the row has 1 of 2 cells"
-            " (quote the line breaks in its cells, or fill it up)"
-        ),
+        ("line 2: the row has 1 of 2 cells (quote the line breaks in its cells, or fill it up)"),
     ),
     "no_header": (
         lambda: of_table(b"No,Day\nL-7,,x\n"),
@@ -916,7 +926,7 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         lambda: of_table(b"No,Day\n\xff,\n"),
         "line 2, column No: the cell holds a byte that is no UTF-8 (save the file in UTF-8)",
     ),
-    "unreadable": (
+    "other_form": (
         lambda: of_table(b"No,Day\nL-7,soon\n"),
         (
             "line 2, column Day: lead.birth_date takes a date such as 2027-01-31, not what stands"
@@ -1177,8 +1187,10 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "does_not_fit": (
         lambda: refused(
-            lambda: rules(lead=attrs.evolve(LEAD, custom=[Field("UF_X", "integer")])).spread_field(
-                "UF_X", into={"deal": "title"}
+            lambda: spread(
+                rules(lead=attrs.evolve(LEAD, custom=[Field("UF_X", "integer")])),
+                "UF_X",
+                into={"deal": "title"},
             )
         ),
         (
@@ -1188,12 +1200,38 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "decided_already": (
         lambda: refused(
-            lambda: rules(
-                lead=attrs.evolve(LEAD, custom=[Field("UF_X", "integer")]),
-                mappings=[FieldMapping.leave("UF_X")],
-            ).spread_field("UF_X", into={})
+            lambda: spread(
+                rules(
+                    lead=attrs.evolve(LEAD, custom=[Field("UF_X", "integer")]),
+                    mappings=[FieldMapping.leave("UF_X")],
+                ),
+                "UF_X",
+                into={},
+            )
         ),
-        "spread of UF_X: UF_X is decided on by a mapping already (remove that mapping first)",
+        (
+            "spread of UF_X: where UF_X goes is decided already"
+            " (remove its mapping, or take back with reconsider() that it was declined)"
+        ),
+    ),
+    "not_declined": (
+        lambda: refused(
+            lambda: reconsider(
+                rules(lead=attrs.evolve(LEAD, custom=[Field("UF_X", "integer")])), "UF_X"
+            )
+        ),
+        "reconsidering UF_X: UF_X was not declined (name what was)",
+    ),
+    "unclear": (
+        lambda: refused(
+            lambda: Suggestion(
+                source="UF_X", kind="deal", doubt=Doubt.AMBIGUOUS, candidates=("UF_A", "UF_B")
+            ).accepted(rules())
+        ),
+        (
+            "suggestion for UF_X: where UF_X goes in deal is not plain (ambiguous: UF_A, UF_B)"
+            " (say it with spread())"
+        ),
     ),
 }
 

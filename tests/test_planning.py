@@ -33,6 +33,7 @@ from leadconvert import (
     Stage,
     plan,
     presets,
+    spread,
     wanted,
 )
 from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
@@ -1002,11 +1003,11 @@ class TestWhatReachesNothing:
 
     def test_a_spread_field_is_carried(self) -> None:
         """After spreading, the field exists in the kind and takes the value; elsewhere nothing."""
-        spread = self.given().spread_field("UF_SIZE", into={"contact": NEW, "deal": "UF_D"})
+        decided = spread(self.given(), "UF_SIZE", into={"contact": NEW, "deal": "UF_D"})
         result = plan(
             Lead(id="L", stage="new", title="T", last_name="N", custom={"UF_SIZE": 3}),
             ["contact", Create("company", values={"name": "C"}), "deal"],
-            rules=spread.rules,
+            rules=decided.rules,
             actor=ADMIN,
             at=AT,
         ).result()

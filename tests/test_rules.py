@@ -1,4 +1,4 @@
-"""Rules: every contradiction at once, with its place; what rules answer; spreading a field."""
+"""Rules: every contradiction at once, with its place; what rules answer."""
 
 import copy
 import pickle
@@ -9,7 +9,6 @@ import attrs
 import pytest
 
 from leadconvert import (
-    NEW,
     Actor,
     Automation,
     AutomationRule,
@@ -17,7 +16,6 @@ from leadconvert import (
     Contact,
     ConversionRules,
     Create,
-    CreateField,
     Deal,
     Field,
     FieldMapping,
@@ -27,11 +25,9 @@ from leadconvert import (
     Kind,
     Lead,
     Pipeline,
-    Placement,
     Policy,
     Required,
     Role,
-    Spread,
     Stage,
     Where,
     WithoutLeads,
@@ -641,122 +637,3 @@ class TestRules:
         transforms.clear()
         assert (DEAL,) == made.kinds
         assert (("shout", shout),) == made.transforms
-
-
-class TestSpreadField:
-    SIZE = Field("UF_SIZE", "integer")
-    OLD = Field("UF_OLD", "integer", multiple=True)
-
-    def before(self, *mappings: FieldMapping) -> ConversionRules:
-        """Rules whose leads have a size, and whose contacts have room for one."""
-        return rules(
-            lead=attrs.evolve(LEAD, custom=[self.SIZE]),
-            kinds=(attrs.evolve(CONTACT, custom=[self.OLD]), COMPANY, DEAL),
-            mappings=mappings,
-            transforms={"shout": shout},
-        )
-
-    def test_into_new_and_old_fields(self) -> None:
-        """A field goes into the chosen kinds only: into a new field here, an old one there."""
-        before = self.before()
-        spread = before.spread_field("UF_SIZE", into={"deal": NEW, "contact": "UF_OLD"})
-        changes = (CreateField(kind="deal", field=self.SIZE),)
-        assert changes == spread.schema_changes
-        expected = rules(
-            lead=attrs.evolve(LEAD, custom=[self.SIZE]),
-            kinds=(
-                attrs.evolve(CONTACT, custom=[self.OLD]),
-                COMPANY,
-                attrs.evolve(DEAL, custom=[self.SIZE]),
-            ),
-            mappings=(
-                FieldMapping("UF_SIZE", "deal"),
-                FieldMapping("UF_SIZE", "contact", "UF_OLD"),
-            ),
-            transforms={"shout": shout},
-        )
-        assert Spread(rules=expected, schema_changes=changes) == spread
-        assert "UF_SIZE" not in COMPANY.members
-        assert before == self.before()
-        assert Placement.NEW is NEW
-
-    def test_left_behind(self) -> None:
-        """An empty answer leaves the field behind on purpose."""
-        spread = self.before().spread_field("UF_SIZE", into={})
-        assert () == spread.schema_changes
-        assert (FieldMapping.leave("UF_SIZE"),) == spread.rules.mappings
-
-    def test_a_field_that_is_none(self) -> None:
-        """Only a custom field of the lead can be spread."""
-        expected = "spread of UF_SIZ: there is no custom field 'UF_SIZ', did you mean 'UF_SIZE'?"
-        assert [f"{expected} (correct the name)"] == told(
-            lambda: self.before().spread_field("UF_SIZ", into={"deal": NEW})
-        )
-        assert ["spread of title: there is no custom field 'title' (correct the name)"] == told(
-            lambda: self.before().spread_field("title", into={})
-        )
-
-    def test_all_mistakes_at_once(self) -> None:
-        """Every mistake of an answer is told."""
-        before = attrs.evolve(
-            self.before(FieldMapping("UF_SIZE", "deal", "comments", transform="join")),
-            kinds=[
-                attrs.evolve(CONTACT, custom=[self.OLD]),
-                attrs.evolve(COMPANY, custom=[self.SIZE]),
-                attrs.evolve(DEAL, custom=[Field("UF_TEXT", "text")]),
-                invoice(),
-            ],
-            transforms={},
-        )
-        into: dict[str, str | Placement] = {
-            "contcat": NEW,
-            "company": NEW,
-            "deal": "UF_TEXT",
-            "contact": "UF_ODL",
-        }
-        assert [
-            (
-                "spread of UF_SIZE: UF_SIZE is decided on by a mapping already"
-                " (remove that mapping first)"
-            ),
-            (
-                "spread of UF_SIZE: there is no kind 'contcat', did you mean 'contact'?"
-                " (correct the name)"
-            ),
-            "spread of UF_SIZE: field of company 'UF_SIZE' stands twice (remove or rename one)",
-            (
-                "spread of UF_SIZE: UF_TEXT does not fit UF_SIZE: text against integer"
-                " (choose a field of the same type)"
-            ),
-            (
-                "spread of UF_SIZE: there is no field of contact 'UF_ODL', did you mean 'UF_OLD'?"
-                " (correct the name)"
-            ),
-        ] == told(lambda: before.spread_field("UF_SIZE", into=into))
-
-    def test_a_field_that_another_mapping_fills(self) -> None:
-        """A target field that is filled already cannot be chosen."""
-        more = Field("UF_MORE", "integer")
-        before = attrs.evolve(
-            self.before(),
-            lead=attrs.evolve(LEAD, custom=[self.SIZE, more]),
-            mappings=[FieldMapping("UF_MORE", "contact", "UF_OLD")],
-            transforms={},
-        )
-        assert [
-            (
-                "mappings: UF_MORE, UF_SIZE are both mapped to contact.UF_OLD"
-                " (make one the fallback of the other)"
-            )
-        ] == told(lambda: before.spread_field("UF_SIZE", into={"contact": "UF_OLD"}))
-
-    def test_into_the_pointer_back(self) -> None:
-        """The pointer back at the lead is set by the conversion itself."""
-        back = Field("UF_LEADS", "reference", to="lead", multiple=True)
-        before = rules(lead=attrs.evolve(LEAD, custom=[back]))
-        assert [
-            (
-                "mapping UF_LEADS → deal.converted_from: deal.converted_from is set by the"
-                " conversion itself (remove the mapping)"
-            )
-        ] == told(lambda: before.spread_field("UF_LEADS", into={"deal": "converted_from"}))

@@ -41,6 +41,7 @@ from leadconvert.conversion import (
     convert_batch,
     convert_many,
 )
+from leadconvert.diffing import Difference, diff
 from leadconvert.fields import Field, FieldType, Kind, Option
 from leadconvert.findings import Finding, Severity
 from leadconvert.following import Fate, Followed, Whereabouts, follow
@@ -80,16 +81,14 @@ from leadconvert.spreading import (
     NEW,
     AddOptions,
     CreateField,
-    Doubt,
     Existing,
     Placement,
     SchemaChange,
     Spread,
-    Suggestion,
     reconsider,
     spread,
-    suggest,
 )
+from leadconvert.suggesting import Doubt, Suggestion, suggest
 from leadconvert.targets import (
     Create,
     Find,
@@ -150,6 +149,7 @@ __all__ = [
     "Decision",
     "Delete",
     "Detach",
+    "Difference",
     "Doubt",
     "Draft",
     "Event",
@@ -248,6 +248,7 @@ __all__ = [
     "convert_batch",
     "convert_many",
     "convert_unfinished",
+    "diff",
     "errors",
     "follow",
     "history",

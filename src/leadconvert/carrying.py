@@ -15,6 +15,7 @@ from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead
 from leadconvert.rights import Sight
 from leadconvert.rules import ConversionRules
+from leadconvert.suggesting import suggestion_for
 from leadconvert.targets import Carry
 
 
@@ -119,6 +120,9 @@ def question_about(
 ) -> Question:
     """Return the question where the lead's custom field *name* is to go among the kinds *chosen*.
 
+    In a kind for which it was declined there is nothing to choose; elsewhere its namesake is first,
+    if it is plain which that is.
+
     Example:
         >>> from leadconvert import Lead, presets
         >>> from leadconvert.carrying import question_about
@@ -128,17 +132,25 @@ def question_about(
         'UF_X'
     """
     source = rules.lead.members.get(name)
-    choices = {
-        kind.id: tuple(
+    choices: dict[str, tuple[str, ...]] = {}
+    suggested: dict[str, str] = {}
+    for kind in chosen:
+        found = [
             field.id
             for field in kind.custom
-            if field.id not in mapped(rules, kind.id)
+            if kind.id not in rules.declined.get(name, ())
+            and field.id not in mapped(rules, kind.id)
             and sight(kind).fillable(field.id)
             and _takes(field, lead.custom[name], source)
-        )
-        for kind in chosen
-    }
-    return Question(field=name, label=name if source is None else source.label, choices=choices)
+        ]
+        namesake = suggestion_for(rules, name, kind)
+        # an answer has no value map, so only what fits without one can be one
+        if namesake is not None and namesake.target in found and not namesake.values:
+            suggested[kind.id] = str(namesake.target)
+            found = [str(namesake.target), *(one for one in found if one != namesake.target)]
+        choices[kind.id] = tuple(found)
+    label = name if source is None else source.label
+    return Question(field=name, label=label, choices=choices, suggested=suggested)
 
 
 def _takes(field: Field, value: object, source: Field | None) -> bool:

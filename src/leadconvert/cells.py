@@ -73,7 +73,7 @@ def moment(text: str, format: str | None = None, zone: str | None = None) -> dat
     if found.utcoffset() is not None:
         return found
     if zone is None:
-        raise MisfitError("unreadable", {"expected": "a moment that says its time zone"})
+        raise MisfitError("other_form", {"expected": "a moment that says its time zone"})
     offset = found.replace(tzinfo=time_zone(zone)).utcoffset()
     # as ISO 8601 would have told it; a zone by name compares unlike any other moment
     return found.replace(tzinfo=timezone(offset or timedelta()))
@@ -192,4 +192,4 @@ def _read(read: Callable[[str], T], text: str, expected: str) -> T:
     try:
         return read(text)
     except (ValueError, KeyError, ArithmeticError):
-        raise MisfitError("unreadable", {"expected": expected}) from None
+        raise MisfitError("other_form", {"expected": expected}) from None

@@ -19,8 +19,7 @@ __all__ = ["ID", "Column", "Filled", "column_mistakes", "filled_by", "names_of"]
 ID: Final = "id"
 
 _CHANNELS: Final = {FieldType.URL, FieldType.EMAIL, FieldType.PHONE, FieldType.MESSENGER}
-_DECIMALS: Final = {FieldType.DECIMAL, FieldType.MONEY}
-_NUMBERS: Final = {FieldType.INTEGER, *_DECIMALS}
+_NUMBERS: Final = {FieldType.INTEGER, FieldType.DECIMAL, FieldType.MONEY}
 _DAYS: Final = {FieldType.DATE, FieldType.DATETIME}
 _PARTS: Final = tuple(attributes(Address))
 #: What may stand between thousands; to Python they differ, some of them not to the eye.
@@ -285,7 +284,7 @@ def _mistakes_with(column: Column, field: Field, place: str) -> Iterator[Problem
         ("separator", column.separator is not None, field.multiple),
         ("format", column.format is not None, type_ in _DAYS),
         ("zone", column.zone is not None, type_ is FieldType.DATETIME),
-        ("decimal", column.decimal != ".", type_ in _DECIMALS),
+        ("decimal", column.decimal != ".", type_ in _NUMBERS),
         ("thousands", column.thousands is not None, type_ in _NUMBERS),
     ):
         if given and not belongs:

@@ -97,8 +97,10 @@ class FormField:
 class Question:
     """A filled custom field of the lead that no mapping decides on: where is it to go?
 
-    *choices* lists, for each kind chosen, the custom fields that could take it. Answer with
-    ``carry={field: {kind: target_field}}``; an empty answer leaves it behind.
+    *choices* lists, for each kind chosen, the custom fields that could take it; *suggested* the one
+    of them with the same label, where that is plain: it is the first. Nothing goes anywhere unless
+    somebody answers, with ``carry={field: {kind: target_field}}``; an empty answer leaves it
+    behind.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -108,16 +110,18 @@ class Question:
         ...     rules=presets.bitrix24(), actor=Actor("u-1", roles=["admin"]),
         ...     at=datetime(2027, 1, 31, tzinfo=UTC),
         ... )
-        >>> p.questions
-        (Question(field='UF_X', label='UF_X', choices=FrozenMap({'deal': ()})),)
+        >>> [(question.field, dict(question.choices)) for question in p.questions]
+        [('UF_X', {'deal': ()})]
     """
 
     field: str
     label: str
     choices: Mapping[str, tuple[str, ...]]
+    suggested: Mapping[str, str] = attrs.field(factory=FrozenMap)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "choices", FrozenMap(self.choices))
+        object.__setattr__(self, "suggested", FrozenMap(self.suggested))
 
 
 @attrs.frozen(kw_only=True)

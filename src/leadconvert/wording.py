@@ -277,6 +277,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "no table can be read: {why}",
         "correct the file, or say what separates cells",
     ),
+    "no_columns": (
+        "the rules say nothing of columns",
+        "add columns= to them; the command leadconvert columns proposes which",
+    ),
     "short_row": (
         "the row has {count} of {expected} cells",
         "quote the line breaks in its cells, or fill it up",
@@ -287,7 +291,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "no_id": ("the row has no id", "fill it in, or number the rows: prefix="),
     "not_text": ("the cell holds a byte that is no UTF-8", "save the file in UTF-8"),
-    "unreadable": (
+    "other_form": (
         "{kind}.{field} takes {expected}, not what stands there",
         "correct it, or say in the column how it is written",
     ),
@@ -380,4 +384,25 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "where {name} goes in {into} is not plain ({why}: {names})",
         "say it with spread()",
     ),
+    # files of rules
+    "bad_syntax": ("this is no {format}: {why}", "correct it"),
+    "unreadable": ("the file cannot be read: {why}", "name a file that can, in UTF-8"),
+    "too_large": ("the file has more than {limit} bytes", "leave out what is no rule"),
+    "too_deep": ("the file is nested deeper than {limit} levels", "make it flatter"),
+    "no_version": (
+        "the file does not say of which version it is",
+        "write schema_version = {present} at its top",
+    ),
+    "bad_version": ("there is no such version", "write schema_version = {present}"),
+    "newer_version": (
+        "the file is of version {version}, this release knows {present}",
+        "install a newer release",
+    ),
+    "missing_key": ("the key {name!r} is missing", "add it"),
+    "bad_value": ("this cannot be: {why}", "correct it"),
+    "unbound": (
+        "nobody has bound the {what} {name!r}{hint}",
+        "correct the name, or hand it over in {argument}=",
+    ),
+    "unwritable": ("{what} has no form in a file: {why}", "leave it out"),
 }

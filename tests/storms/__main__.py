@@ -21,6 +21,7 @@ from databases import DATABASES, database
 from storms.crash import crash
 from storms.faults import faults
 from storms.races import hot, race, twins
+from storms.slips import mutations
 from storms.world import Report
 
 
@@ -31,6 +32,7 @@ _SIZES: Final = {
     "hot": {"leads": 200, "processes": 10},
     "crash": {"kills": 200, "batch": 10},
     "faults": {"requests": 5, "every": 1},
+    "mutations": {"files": 10_000},
 }
 
 
@@ -45,13 +47,14 @@ def main() -> int:
             one.add_argument(f"--{name}", type=int, default=size)
         if storm == "twins":
             one.add_argument("--no-claims", action="store_true", help="then it must fail")
-        if storm == "crash":
+        if storm in {"crash", "mutations"}:
             one.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     # the driver tells of each pipeline that broke: they are made to
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     failed = False
-    for name, url in _urls(asked.url):
+    no_database = [("files", "")]
+    for name, url in no_database if asked.storm == "mutations" else _urls(asked.url):
         _print(f"{asked.storm} on {name}")
         for part, report in _run(asked, url).items():
             if part:
@@ -91,6 +94,8 @@ def _run(asked: argparse.Namespace, url: str) -> Mapping[str, Report]:
         case "crash":
             chance = random.Random(asked.seed)  # noqa: S311 - moments are no secrets
             return {"": crash(url, asked.kills, asked.batch, chance)}
+        case "mutations":
+            return {"": mutations(asked.files, asked.seed)}
         case _:
             return faults(url, asked.requests, asked.every)
 

@@ -1,25 +1,24 @@
 """Reads leads out of a file, or says in one sentence where it cannot be read."""
 
+import argparse
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, NoReturn
 
 from leadconvert import ConversionRules, Lead, presets
+from leadconvert.cli._csv import CSV, read_csv
+from leadconvert.cli._rules import PRESETS
 from leadconvert.cli._text import UnusableError
 from leadconvert.codec import Codec
 
 
-__all__ = ["SOURCES", "read_leads"]
+__all__ = ["add_source", "read_leads"]
 
-#: Whose JSON a file may be -> what reads it.
-SOURCES: Final[Mapping[str, Callable[[object, ConversionRules], tuple[Lead, ...]]]] = {
-    "leadconvert": lambda data, rules: Codec(rules).leads(data),
-    "bitrix24": lambda data, _: presets.bitrix24.leads(data),
-}
+_OWN: Final = "leadconvert"
 
 #: How many objects and lists may stand within each other: more than any lead has, and less than
 #: what stops a program that works on them.
@@ -29,15 +28,38 @@ _DEEPEST: Final = 64
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<constant>NaN|-?Infinity)', re.DOTALL)
 
 
-def read_leads(file: str, source: str, rules: ConversionRules) -> tuple[Lead, ...]:
-    """Return the leads of *file*, which is JSON or JSON lines of the system *source*.
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told what sort of file its leads stand in."""
+    parser.add_argument(
+        "--from",
+        dest="source",
+        choices=sorted({_OWN, CSV, *PRESETS}),
+        default=_OWN,
+        help="whose JSON FILE is, or csv, by the columns of the rules (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--delimiter", metavar="CHAR", help="what separates the cells of a CSV file"
+    )
+
+
+def read_leads(
+    file: str, source: str, rules: ConversionRules, delimiter: str | None = None
+) -> tuple[Lead, ...]:
+    """Return the leads of *file*: CSV, or JSON or JSON lines of the system *source*.
 
     Raises:
-        UnusableError: the file cannot be read, is no such JSON, or holds what is no lead.
+        UnusableError: the file cannot be read, is no such thing, or holds what is no lead.
     """
+    if source == CSV:
+        return read_csv(file, rules, delimiter)
+    if delimiter is not None:
+        raise UnusableError("--delimiter: JSON has no cells, leave it out or add --from csv")
     data = _data(file, _text(file))
     try:
-        return SOURCES[source](data, rules)
+        if source == _OWN:
+            return Codec(rules).leads(data)
+        read: Callable[..., tuple[Lead, ...]] = getattr(presets, source).leads
+        return read(data, rules=rules)
     except ValueError as error:
         told = "; ".join(str(error).split("\n"))
         raise UnusableError(f"{file}: {told}") from None

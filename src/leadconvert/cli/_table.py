@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from io import TextIOWrapper
 from typing import Final
 
 from rich import box
@@ -50,9 +49,6 @@ def watched(outcomes: Iterable[Outcome], count: int) -> Iterator[Outcome]:
 
 def print_outcomes(leads: Sequence[Lead], outcomes: Sequence[Outcome]) -> None:
     """Print what came of each of *leads*, and how many were converted and refused."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        # a name may hold letters that the encoding of the output lacks
-        sys.stdout.reconfigure(errors="backslashreplace")
     table = Table(box=box.SIMPLE_HEAD)
     for title in ("Lead", "Who", "Outcome", "Made / Why"):
         table.add_column(title, overflow="fold")

@@ -1,212 +1,37 @@
-"""Bitrix24: its default pipelines, field map and a small policy, in the library's own words.
+"""Bitrix24 in one object: its rules, and what reads and writes its REST JSON."""
 
-The field map is that of the vendor's own converter (lead to contact, company and deal). Better than
-there: nothing is dropped in silence, and what it leaves behind is left behind by name. Observers
-reach nothing there, which nobody has decided on purpose: they are reported as dropped.
-"""
-
-from collections.abc import Mapping
-from functools import cache
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
 
 import attrs
 
 from leadconvert import (
-    Action,
-    ChildRule,
     Combine,
+    Company,
+    Contact,
     ConversionRules,
-    Field,
-    FieldMapping,
-    Grant,
+    Deal,
     Kind,
     Lead,
+    Option,
     Pipeline,
     Policy,
-    Role,
-    Stage,
+    Product,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
-from leadconvert.presets._bitrix24_json import leads as read_leads
+from leadconvert.presets import _bitrix24_portal as answers
+from leadconvert.presets import _bitrix24_reading as reading
+from leadconvert.presets import _bitrix24_writing as writing
 from leadconvert.presets._bitrix24_policy import policy as read_policy
+from leadconvert.presets._bitrix24_rules import rules as own_rules
+from leadconvert.records import Record
 
 
 __all__ = ["Bitrix24", "bitrix24"]
 
-_EVERYWHERE: Final = (
-    "comments",
-    "opened",
-    "tags",  # no rule of the vendor's speaks of them; all who are tagged keep their tags
-    "address",
-    "owner_id",
-    "originator_id",
-    "origin_id",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_content",
-    "utm_term",
-)
-_PERSON: Final = (
-    "honorific",
-    "first_name",
-    "middle_name",
-    "last_name",
-    "birth_date",
-    "job_title",
-)
-_CHANNELS: Final = ("phones", "emails", "websites", "messengers")
-_SOURCE: Final = ("source", "source_description")
-_BUSINESS: Final = ("title", "amount", "currency", "products")
-
-_FACE: Final = Field("FACE_ID", "text", label="Face")
-_WEBFORM: Final = Field("WEBFORM_ID", "text", label="Web form")
-_LINK: Final = Field("LINK", "url", multiple=True, label="Links")
-_MANUAL_AMOUNT: Final = Field("IS_MANUAL_OPPORTUNITY", "boolean", label="Amount is set by hand")
-_LOCATION: Final = Field("ADDRESS_LOC_ADDR_ID", "text", label="Location of the address")
-
-_LEAD: Final = attrs.evolve(LEAD, custom=[_FACE, _WEBFORM, _LINK, _MANUAL_AMOUNT, _LOCATION])
-_KINDS: Final = (
-    attrs.evolve(CONTACT, custom=[_FACE, _LINK]),
-    attrs.evolve(COMPANY, custom=[_LINK]),
-    attrs.evolve(DEAL, custom=[_WEBFORM]),
-)
-
-
-def _same(kind: str, *names: str) -> list[FieldMapping]:
-    return [FieldMapping(name, kind) for name in names]
-
-
-_MAPPINGS: Final = [
-    FieldMapping("company_name", "company", "name", fallbacks=["title"]),
-    *_same("contact", *_PERSON, *_CHANNELS, *_SOURCE, *_EVERYWHERE),
-    *_same("company", *_CHANNELS, *_EVERYWHERE),
-    *_same("deal", *_BUSINESS, *_SOURCE, *_EVERYWHERE),
-    *_same("contact", "FACE_ID", "LINK"),
-    *_same("company", "LINK"),
-    *_same("deal", "WEBFORM_ID"),
-    # the first entry of the vendor's dictionary of deal types
-    FieldMapping.fixed("deal", "type", "SALE"),
-    # the clients a lead is bound to; one made in the same conversion comes first
-    *_same("contact", "company_id"),
-    *_same("deal", "contact_ids", "company_id"),
-    # the vendor's converter carries none of these
-    *(
-        FieldMapping.leave(name)
-        for name in (
-            "stage_description",
-            "created_at",
-            "created_by_id",
-            "updated_at",
-            _MANUAL_AMOUNT.id,
-            _LOCATION.id,
-        )
-    ),
-]
-
-_BINDINGS: Final = [
-    Field("lead_ids", "reference", to="lead", multiple=True, label="Leads"),
-    Field("contact_ids", "reference", to="contact", multiple=True, label="Contacts"),
-    Field("company_ids", "reference", to="company", multiple=True, label="Companies"),
-    Field("deal_ids", "reference", to="deal", multiple=True, label="Deals"),
-]
-_ACTIVITY: Final = Kind(
-    "activity",
-    fields=[
-        Field("subject", "text"),
-        Field("description", "text"),
-        Field("deadline", "datetime"),
-        Field("completed", "boolean"),
-        Field("owner_id", "text", label="Responsible"),
-        *_BINDINGS,
-    ],
-    name="subject",
-    owner="owner_id",
-    converted_from=None,
-)
-_COMMENT: Final = Kind(
-    "comment",
-    fields=[Field("text", "text"), Field("author_id", "text"), *_BINDINGS],
-    name="text",
-    owner="author_id",
-    converted_from=None,
-)
-_EVERY_TARGET: Final = {"contact": "share", "company": "share", "deal": "share"}
-_CHILDREN: Final = [
-    # whoever converts the lead need not ask each one; the open ones end with the lead
-    ChildRule(_ACTIVITY, _EVERY_TARGET, close={"completed": True}, asks=False),
-    ChildRule(_COMMENT, _EVERY_TARGET, asks=False),
-]
-
-_PIPELINES: Final = [
-    Pipeline(
-        "leads",
-        "lead",
-        [
-            "NEW",
-            "IN_PROCESS",
-            "PROCESSED",
-            Stage("CONVERTED", "success"),
-            Stage("JUNK", "failure"),
-        ],
-    ),
-    Pipeline(
-        "0",
-        "deal",
-        [
-            "NEW",
-            "PREPARATION",
-            "PREPAYMENT_INVOICE",
-            "EXECUTING",
-            "FINAL_INVOICE",
-            Stage("WON", "success"),
-            Stage("LOSE", "failure"),
-            Stage("APOLOGY", "failure"),
-        ],
-        label="General",
-        default=True,
-    ),
-]
-
-_CLIENTS: Final = ("contact", "company")
-_POLICY: Final = Policy(
-    [
-        Role("admin", [Grant("*", list(Action)), Grant("*", ["read", "update"], fields="*")]),
-        Role(
-            "robot",
-            [
-                Grant("*", ["read", "create", "update", "merge", "link", "assign"]),
-                Grant("lead", ["convert", "move"]),
-            ],
-        ),
-        Role(
-            "sales",
-            [
-                Grant("lead", ["read", "update", "convert", "move"], "own"),
-                *(Grant(kind, ["read", "link"]) for kind in _CLIENTS),
-                *(Grant(kind, ["create", "update", "merge"], "own") for kind in _CLIENTS),
-                Grant("deal", ["read", "create", "update", "move"], "own"),
-            ],
-        ),
-    ]
-)
-
-
-@cache
-def _rules() -> ConversionRules:
-    return ConversionRules(
-        lead=_LEAD,
-        kinds=_KINDS,
-        pipelines=_PIPELINES,
-        mappings=_MAPPINGS,
-        children=_CHILDREN,
-        policy=_POLICY,
-    )
-
 
 @attrs.frozen
 class Bitrix24:
-    """The rules of a Bitrix24 as it comes, and readers of its leads and roles.
+    """The rules of a Bitrix24 as it comes, or of one of them, and readers and writers of its JSON.
 
     The default policy has three roles: ``admin`` may do everything, and sees and fills sensitive
     fields; ``sales`` works on its own leads and deals, makes contacts and companies of its own, and
@@ -230,17 +55,20 @@ class Bitrix24:
 
     def __call__(self) -> ConversionRules:
         """Return the rules; change them with `attrs.evolve`."""
-        return _rules()
+        return own_rules()
 
-    def leads(self, data: object) -> tuple[Lead, ...]:
+    def leads(self, data: object, *, rules: ConversionRules | None = None) -> tuple[Lead, ...]:
         """Read the leads out of JSON data as ``crm.lead.*`` and ``crm.item.*`` give it.
 
         A single lead, a list of them, and either inside ``result`` will do, as will the data set
-        that comes with the vendor's documentation. What has no standard field keeps its name and
-        goes into `custom`; what the system derives itself (``HAS_PHONE``, ``STATUS_SEMANTIC_ID``
-        and the like) is not read. Of a product row its name, price, quantity, product and tax rate
-        are. Moments keep their time zone, and a birthday is the day as written. Floats are not
-        exact and refused: parse with ``json.loads(text, parse_float=Decimal)``.
+        that comes with the vendor's documentation. What has no standard field keeps its name in
+        capitals (``UF_CRM_1`` for ``ufCrm_1``) and goes into `custom`: as the field of that name in
+        the *rules* holds it (the preset's, unless given), or as it stands if no rule knows it. What
+        the system derives itself (``HAS_PHONE``, ``STATUS_SEMANTIC_ID`` and the like) is not read.
+        Of a product row its name, price, quantity, product and tax rate are: the price there has
+        discounts taken off already, and a `Product` has no unit. Moments keep their time zone, and
+        a day is the day as written. Floats are not exact and refused: parse with
+        ``json.loads(text, parse_float=Decimal)``.
 
         Raises:
             ValueError: the data has another shape, or a value cannot be read; all mistakes, each
@@ -254,7 +82,237 @@ class Bitrix24:
             >>> lead
             Lead(id='7', opened=True, stage='NEW', title='Engine')
         """
-        return read_leads(data)
+        return cast("tuple[Lead, ...]", reading.records(data, "lead", rules))
+
+    def contacts(
+        self, data: object, *, rules: ConversionRules | None = None
+    ) -> tuple[Contact, ...]:
+        """Read the contacts out of JSON data, as `leads` reads leads.
+
+        ``LEAD_ID`` is read into `converted_from`. Type, photo, export flag, further companies,
+        author and times have no standard field here and are custom fields under their own names.
+
+        Raises:
+            ValueError: as with `leads`.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> [contact] = presets.bitrix24.contacts({"ID": "3", "NAME": "Ada", "LEAD_ID": "7"})
+            >>> contact
+            Contact(id='3', first_name='Ada', converted_from=('7',))
+        """
+        return cast("tuple[Contact, ...]", reading.records(data, "contact", rules))
+
+    def companies(
+        self, data: object, *, rules: ConversionRules | None = None
+    ) -> tuple[Company, ...]:
+        """Read the companies out of JSON data, as `leads` reads leads.
+
+        Type, industry, staff, revenue and its currency, logo, the legal address, contacts, author
+        and times have no standard field here and are custom fields under their own names.
+
+        Raises:
+            ValueError: as with `leads`.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> [company] = presets.bitrix24.companies({"ID": "9", "TITLE": "X", "REVENUE": "5.00"})
+            >>> company.name, company.custom["REVENUE"]
+            ('X', Decimal('5.00'))
+        """
+        return cast("tuple[Company, ...]", reading.records(data, "company", rules))
+
+    def deals(self, data: object, *, rules: ConversionRules | None = None) -> tuple[Deal, ...]:
+        """Read the deals out of JSON data, as `leads` reads leads.
+
+        ``CATEGORY_ID`` is the pipeline. Probability, tax, quote, additional information, flags,
+        author and times have no standard field here and are custom fields under their own names.
+
+        Raises:
+            ValueError: as with `leads`.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> [deal] = presets.bitrix24.deals(
+            ...     {"item": {"id": 5, "categoryId": 1, "stageId": "C1:NEW", "probability": 50}}
+            ... )
+            >>> deal.pipeline, deal.stage, deal.custom["PROBABILITY"]
+            ('1', 'C1:NEW', 50)
+        """
+        return cast("tuple[Deal, ...]", reading.records(data, "deal", rules))
+
+    def products(self, data: object) -> tuple[Product, ...]:
+        """Read product rows, which the vendor answers apart: ``crm.lead.productrows.get``.
+
+        Raises:
+            ValueError: the data has another shape, or a value cannot be read.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> presets.bitrix24.products([{"PRODUCT_NAME": "Engine", "PRICE": 5}])[0].price
+            Decimal('5')
+        """
+        return reading.product_rows(data)
+
+    def contact_ids(self, data: object) -> tuple[str, ...]:
+        """Read whose a lead or a deal is, the primary contact first: ``crm.*.contact.items.get``.
+
+        Raises:
+            ValueError: the data has another shape, or a value cannot be read.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> presets.bitrix24.contact_ids({"CONTACT_ID": 5, "IS_PRIMARY": "Y"})
+            ('5',)
+        """
+        return reading.contact_ids(data)
+
+    def to_json(self, record: Record, *, shape: str = "classic") -> dict[str, object]:
+        """Write a lead, contact, company or deal as the vendor's answers tell it; the way back.
+
+        *shape* is ``"classic"`` for that of ``crm.lead.*`` and its likes, or ``"item"`` for that of
+        ``crm.item.*``. What is filled is written, and can be read back equal. There is no place
+        there for `revision`, `tags`, `conversions`, `stage_history` and further leads a record came
+        from: they are left out. Amounts are text, since a JSON number is read as a float.
+
+        Raises:
+            TypeError: it is another kind of record, or a custom field holds what JSON cannot say.
+            ValueError: the shape is unknown.
+
+        Example:
+            >>> from leadconvert import Deal, presets
+            >>> deal = Deal(id="5", title="Engine", amount=5000, owner_id="7", opened=True)
+            >>> presets.bitrix24.to_json(deal, shape="item")  # doctest: +NORMALIZE_WHITESPACE
+            {'id': 5, 'assignedById': 7, 'opened': 'Y', 'title': 'Engine',
+             'opportunity': '5000.00'}
+        """
+        return writing.to_json(record, shape)
+
+    def to_fields(
+        self, record: Record, *, since: Record | None = None, shape: str = "classic"
+    ) -> dict[str, object]:
+        """Write what ``add`` takes as ``fields``, or, with *since*, what ``update`` takes.
+
+        *since* is the record as it was: only what differs is written, what is empty now as blank,
+        and of channels those that are new (which is what the vendor adds). Left out is what the
+        vendor sets itself: id, author and times; and the product rows, see `to_rows`.
+
+        Raises:
+            TypeError: as with `to_json`.
+            ValueError: the shape is unknown, or *since* is another record.
+
+        Example:
+            >>> import attrs
+            >>> from leadconvert import Lead, presets
+            >>> lead = Lead(id="7", stage="NEW", title="Engine")
+            >>> presets.bitrix24.to_fields(attrs.evolve(lead, stage="CONVERTED"), since=lead)
+            {'STATUS_ID': 'CONVERTED'}
+        """
+        return writing.to_fields(record, since, shape)
+
+    def to_rows(
+        self, products: Iterable[Product], *, shape: str = "classic"
+    ) -> list[dict[str, object]]:
+        """Write rows as ``crm.*.productrows.set`` takes them, or ``crm.item.productrow.set``.
+
+        Raises:
+            ValueError: the shape is unknown.
+
+        Example:
+            >>> from leadconvert import Product, presets
+            >>> presets.bitrix24.to_rows([Product(name="Engine", price=5)])
+            [{'PRODUCT_NAME': 'Engine', 'PRICE': '5', 'QUANTITY': '1'}]
+        """
+        return writing.to_rows(products, shape)
+
+    def portal(
+        self,
+        *,
+        fields: Mapping[str, object] | None = None,
+        userfields: object = (),
+        statuses: object = (),
+        categories: object = (),
+    ) -> ConversionRules:
+        """Make the rules of one Bitrix24 out of what its REST answers: `kinds` and `pipelines`.
+
+        All else is the preset's, but that a new deal is of the first type in its dictionary. What
+        no answer tells is as the preset has it.
+
+        Raises:
+            leadconvert.errors.DefinitionError: what is wrong with the answers, all at once.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> own = {"ENTITY_ID": "CRM_DEAL", "FIELD_NAME": "UF_CRM_1", "USER_TYPE_ID": "date"}
+            >>> rules = presets.bitrix24.portal(userfields={"result": [own]})
+            >>> rules.kind("deal").members["UF_CRM_1"].type.value
+            'date'
+        """
+        return answers.portal(fields or {}, userfields, statuses, categories)
+
+    def kinds(
+        self,
+        *,
+        fields: Mapping[str, object] | None = None,
+        userfields: object = (),
+        statuses: object = (),
+    ) -> tuple[Kind, ...]:
+        """Make the kinds of leads, contacts, companies and deals: the preset's, with more fields.
+
+        *fields* are answers of ``crm.lead.fields`` and its likes by kind, or of
+        ``crm.item.fields``; *userfields* one or several of ``crm.*.userfield.list``; *statuses* one
+        or several of ``crm.status.list``, which have the options.
+
+        A field of the user's own has its type, label, options by id, and whether it is multiple and
+        mandatory; a default and a longest text only *userfields* and ``settings`` tell. Money and
+        address are one text there, so they are text here, as are ties to users and other records
+        (declare a reference yourself where rights on it are to be asked for). A type unknown here,
+        such as a booking, makes no field: such values are kept as they stand. Source, salutation
+        and deal type become enumerations where their dictionary is there. Of the vendor's own
+        fields those without a standard field here are added, but for what is read-only.
+
+        Raises:
+            leadconvert.errors.DefinitionError: what is wrong with the answers, all at once.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> heat = {"type": "enumeration", "items": [{"ID": "44", "VALUE": "hot"}]}
+            >>> lead, *_ = presets.bitrix24.kinds(fields={"lead": {"result": {"UF_CRM_1": heat}}})
+            >>> lead.members["UF_CRM_1"].options
+            (Option(id='44', label='hot'),)
+        """
+        return answers.kinds(fields or {}, userfields, statuses)
+
+    def pipelines(self, statuses: object, categories: object = ()) -> tuple[Pipeline, ...]:
+        """Make the pipelines of leads and deals that dictionaries of stages tell.
+
+        *statuses* is one or several answers of ``crm.status.list``; *categories* those of
+        ``crm.category.list``, which have the pipelines' names and say which is the default.
+
+        Raises:
+            leadconvert.errors.DefinitionError: what is wrong with the answers, all at once.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> new = {"ENTITY_ID": "DEAL_STAGE_5", "STATUS_ID": "C5:NEW", "NAME": "New"}
+            >>> presets.bitrix24.pipelines({"result": [new]})[0].id
+            '5'
+        """
+        return answers.pipelines(statuses, categories)
+
+    def options(self, statuses: object) -> Mapping[str, tuple[Option, ...]]:
+        """Read the dictionaries that hold no stages, in their order: ``SOURCE``, ``DEAL_TYPE``...
+
+        Raises:
+            leadconvert.errors.DefinitionError: what is wrong with the answers, all at once.
+
+        Example:
+            >>> from leadconvert import presets
+            >>> web = {"ENTITY_ID": "SOURCE", "STATUS_ID": "WEB", "NAME": "Web"}
+            >>> presets.bitrix24.options({"result": [web]})["SOURCE"]
+            (Option(id='WEB', label='Web'),)
+        """
+        return answers.options(statuses)
 
     def policy(
         self,

@@ -7,6 +7,7 @@ Needs ``leadconvert[testing]``.
 
 from leadconvert.testing._contract_rules import Visit
 from leadconvert.testing.access import access_requests, actors, grants, organisations, policies
+from leadconvert.testing.complete import BOUND, Spelling, complete_rules
 from leadconvert.testing.contract import Opened, StoreContract
 from leadconvert.testing.plain import (
     addresses,
@@ -25,8 +26,10 @@ from leadconvert.testing.rules import Project, conversion_rules
 
 
 __all__ = [
+    "BOUND",
     "Opened",
     "Project",
+    "Spelling",
     "StoreContract",
     "Visit",
     "access_requests",
@@ -34,6 +37,7 @@ __all__ = [
     "addresses",
     "amounts",
     "channels",
+    "complete_rules",
     "conversion_rules",
     "days",
     "grants",

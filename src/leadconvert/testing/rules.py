@@ -17,6 +17,9 @@ from leadconvert import (
     FieldType,
     FrozenMap,
     Kind,
+    Leftovers,
+    Losses,
+    Overflow,
     Pipeline,
     Policy,
     Stage,
@@ -151,6 +154,9 @@ def _mapping(draw: st.DrawFn, lead: Kind, kind: Kind, target: Field) -> FieldMap
         choices.append(
             order.map(lambda ids: FieldMapping(ids[0], kind.id, target.id, fallbacks=ids[1:]))
         )
+    together = _gathered(sources, kind, target)
+    if together:
+        choices.append(st.sampled_from(together))
     if target.to is None:
         constants = values(target, filled=True)
         choices.append(constants.map(lambda value: FieldMapping.fixed(kind.id, target.id, value)))
@@ -161,7 +167,23 @@ def _mapping(draw: st.DrawFn, lead: Kind, kind: Kind, target: Field) -> FieldMap
                 lambda turn: FieldMapping(turn[0], kind.id, target.id, transform=turn[1])
             )
         )
-    return draw(st.one_of(choices))
+    mapping = draw(st.one_of(choices))
+    if mapping.constant is None and target.max_length is not None:
+        mapping = attrs.evolve(mapping, overflow=draw(st.sampled_from(Overflow)))
+    return mapping
+
+
+def _gathered(sources: Iterable[Field], kind: Kind, target: Field) -> list[FieldMapping]:
+    """Return mappings that make a text, or an address, of several fields."""
+    names = [field.id for field in sources if field.type is FieldType.TEXT and not field.multiple]
+    if target.multiple or len(names) < 2:  # noqa: PLR2004 - several are two
+        return []
+    first, second, *_ = names
+    if target.type is FieldType.ADDRESS:
+        return [FieldMapping.gathered(kind.id, target.id, {"city": first, "country": second})]
+    if target.type is FieldType.TEXT and target.max_length is None:
+        return [FieldMapping.joined(kind.id, target.id, f"{{{first}}} / {{{second}}}")]
+    return []
 
 
 def _turned(sources: Iterable[Field], target: Field) -> list[tuple[str, str]]:
@@ -178,7 +200,9 @@ def _turned(sources: Iterable[Field], target: Field) -> list[tuple[str, str]]:
             if field.multiple:
                 found.append((field.id, "join"))
             elif field.type is FieldType.TEXT:
-                found += [(field.id, "upper"), (field.id, "lower"), (field.id, "strip")]
+                found += [(field.id, one) for one in ("upper", "lower", "strip", "family_name")]
+            elif field.type is FieldType.ADDRESS:
+                found.append((field.id, "city"))
     return found
 
 
@@ -225,6 +249,26 @@ def _children(draw: st.DrawFn, kinds: Iterable[Kind]) -> list[ChildRule]:
     ]
 
 
+@st.composite
+def _leftovers(draw: st.DrawFn, kinds: Iterable[Kind]) -> list[Leftovers]:
+    """Draw where values that reach nothing are kept, if anywhere."""
+    places = [Leftovers(kind.id, name) for kind in kinds for name in (None, *_noted(kind))]
+    if not places or draw(st.booleans()):
+        return []
+    return [draw(st.sampled_from(places))]
+
+
+def _noted(kind: Kind) -> list[str]:
+    return [
+        name
+        for name, field in kind.members.items()
+        if field.type is FieldType.TEXT
+        and not field.multiple
+        and field.max_length is None
+        and name == "comments"
+    ]
+
+
 def conversion_rules(*, restricted: bool = False) -> SearchStrategy[ConversionRules]:
     """Draw rules that hold together: any stages, kinds, custom fields, mappings and pipelines.
 
@@ -262,6 +306,8 @@ def conversion_rules(*, restricted: bool = False) -> SearchStrategy[ConversionRu
             pipelines=pipelines,
             mappings=draw(_mappings(lead, kinds)),
             children=draw(_children(kinds)),
+            losses=draw(st.sampled_from([Losses.REPORT, Losses.LENIENT])),
+            leftovers=draw(_leftovers(kinds)),
             policy=Policy.allow_all(),
         )
         return attrs.evolve(rules, policy=draw(policies(rules))) if restricted else rules
