@@ -68,7 +68,8 @@ def shows(finding: Finding, lead: Lead, rules: ConversionRules) -> bool:
         case "unmapped":
             return finding.field in {row.field for row in made.dropped}
         case "first_only" | "part_only" | "as_text":
-            return is_in_part(finding.code, str(source), made)
+            whole = mapping_of(finding, rules).combines and finding.code == "part_only"
+            return is_in_part("as_text" if whole else finding.code, str(source), made)
         case "vanishes":
             return is_gone(str(source), made)
         case "bad_transform":

@@ -1,14 +1,15 @@
 """Rules files with one thing wrong, or none: each a change that somebody could make by a slip."""
+# ruff: noqa: ANN401 - plain data is of any shape
 
 import copy
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from leadconvert.config._layout import toml_text
-from leadconvert.errors import DefinitionError
+from leadconvert.errors import Problem
 
 
 __all__ = ["NOWHERE", "mutated", "path_of", "standing_at", "strange", "text_of"]
@@ -17,7 +18,22 @@ Path = tuple[str | int, ...]
 #: Stands for what is not there.
 NOWHERE: Final = object()
 _STEP: Final = re.compile(r'\[(\d+)\]|\.?("(?:[^"\\]|\\.)*")|\.?([A-Za-z0-9_-]+)')
-_OTHERS: Final = ("", "dael", 7, -1, 1.5, True, False, [], {}, ["x"], {"x": 1}, None, "$none", "*")
+_OTHERS: Final[tuple[Any, ...]] = (
+    "",
+    "dael",
+    7,
+    -1,
+    1.5,
+    True,
+    False,
+    [],
+    {},
+    ["x"],
+    {"x": 1},
+    None,
+    "$none",
+    "*",
+)
 
 
 def _places(data: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -70,7 +86,9 @@ def _retype(holder: Any, step: Any, chance: random.Random) -> None:
 def _misspell(holder: Any, step: Any, chance: random.Random) -> None:
     old = holder[step]
     if isinstance(old, str):
-        holder[step] = chance.choice([f"{old}x", old[1:], old.swapcase(), f"{old} ", "lead", old * 2])
+        holder[step] = chance.choice(
+            [f"{old}x", old[1:], old.swapcase(), f"{old} ", "lead", old * 2]
+        )
 
 
 def _repeat(holder: Any, step: Any, chance: random.Random) -> None:
@@ -124,7 +142,7 @@ def text_of(data: dict[str, Any], form: str) -> str:
     return toml_text(data, None) if form == "toml" else json.dumps(data)
 
 
-def strange(error: DefinitionError, data: dict[str, Any]) -> list[str]:
-    """Return the places that an error tells and that are not there."""
-    places = [str(one.place) for one in error.problems]
+def strange(problems: Iterable[Problem], data: dict[str, Any]) -> list[str]:
+    """Return the places that mistakes tell and that are not there."""
+    places = [str(one.place) for one in problems]
     return [place for place in places if standing_at(data, path_of(place)) is NOWHERE]

@@ -1,6 +1,8 @@
-"""Rules files: what is written reads back the same, by names alone, and looks as people write it."""
+"""Rules files: what is written reads back the same, and looks as people would write it."""
 
+import importlib
 import json
+import sys
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -10,7 +12,7 @@ from typing import Any
 
 import attrs
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from leadconvert import (
     Actor,
@@ -61,7 +63,7 @@ MINUTES = timezone(timedelta(hours=5, minutes=30))
 SECONDS = timezone(timedelta(hours=1, seconds=30))
 
 
-def rules(**parts: Any) -> ConversionRules:
+def rules(**parts: Any) -> ConversionRules:  # noqa: ANN401 - any parts
     """Rules with these parts, and what they cannot do without."""
     given: dict[str, Any] = {"kinds": [CONTACT, COMPANY, DEAL], "pipelines": [LEADS, DEALS]}
     return ConversionRules(**{**given, **parts})
@@ -80,12 +82,12 @@ def told(text: str) -> dict[str, Any]:
 def both_ways(one: ConversionRules) -> None:
     """Write the rules in both formats, and read them back."""
     for form in ("toml", "json"):
-        again = config.loads(config.dumps(one, form), form, **BOUND)  # type: ignore[arg-type]
+        again = config.loads(config.dumps(one, form), form, **BOUND)
         assert one == again
         assert one.digest == again.digest
 
 
-def refused(**parts: Any) -> list[str]:
+def refused(**parts: Any) -> list[str]:  # noqa: ANN401 - any parts
     """What is wrong with writing rules with these parts."""
     with pytest.raises(DefinitionError) as error:
         config.dumps(rules(**parts))
@@ -110,16 +112,31 @@ class TestValues:
             (Field("a", "integer", default=10**30), 10**30),
             (Field("a", "date", default=date(2027, 1, 31)), date(2027, 1, 31)),
             (Field("a", "datetime", default=datetime(2027, 1, 31, 9, 30, tzinfo=UTC)), None),
-            (Field("a", "datetime", default=datetime(2027, 1, 31, 9, 30, 1, 5, tzinfo=MINUTES)), None),
-            (Field("a", "datetime", default=datetime(2027, 1, 31, tzinfo=SECONDS)), "2027-01-31T00:00:00+01:00:30"),
+            (
+                Field("a", "datetime", default=datetime(2027, 1, 31, 9, 30, 1, 5, tzinfo=MINUTES)),
+                None,
+            ),
+            (
+                Field("a", "datetime", default=datetime(2027, 1, 31, tzinfo=SECONDS)),
+                "2027-01-31T00:00:00+01:00:30",
+            ),
             (Field("a", "enumeration", options=["x", "y"], default="y"), "y"),
             (Field("a", "email", default="a@example.com"), "a@example.com"),
-            (Field("a", "email", default=Channel("a@example.com", "work")), {"value": "a@example.com", "use": "work"}),
+            (
+                Field("a", "email", default=Channel("a@example.com", "work")),
+                {"value": "a@example.com", "use": "work"},
+            ),
             (Field("a", "email", default=Channel("a@example.com")), {"value": "a@example.com"}),
-            (Field("a", "phone", multiple=True, default=["1", Channel("2")]), ["1", {"value": "2"}]),
+            (
+                Field("a", "phone", multiple=True, default=["1", Channel("2")]),
+                ["1", {"value": "2"}],
+            ),
             (Field("a", "address", default=Address(city="Köln")), {"city": "Köln"}),
             (Field("a", "address", default=Address()), {}),
-            (Field("a", "product", default=Product(name="x", price=5)), {"name": "x", "price": "5"}),
+            (
+                Field("a", "product", default=Product(name="x", price=5)),
+                {"name": "x", "price": "5", "quantity": "1"},
+            ),
             (Field("a", "text", multiple=True, default=["x"]), ["x"]),
             (Field("a", "text", multiple=True, default="x"), "x"),
         ],
@@ -134,7 +151,7 @@ class TestValues:
     @pytest.mark.parametrize(
         ("value", "form"),
         [
-            ("x", "x"),
+            ("x", {"$text": "x"}),
             (5, 5),
             (True, True),
             (None, {"$none": True}),
@@ -142,13 +159,18 @@ class TestValues:
             (1.5, {"$float": "1.5"}),
             ("5.00", {"$text": "5.00"}),
             (date(2027, 1, 31), date(2027, 1, 31)),
-            ((1, "x"), [1, "x"]),
-            ({"a": Decimal(1), "b": None}, {"$map": {"a": {"$decimal": "1"}, "b": {"$none": True}}}),
-            (Channel("x"), {"$channel": {"value": "x", "use": {"$none": True}}}),
+            ((1, "5"), [1, {"$text": "5"}]),
+            (
+                {"a": Decimal(1), "b": None},
+                {"$map": {"a": {"$decimal": "1"}, "b": {"$none": True}}},
+            ),
+            (Channel("x"), {"$channel": {"value": "x"}}),
             (Ref("deal", "D-5"), {"$ref": {"kind": "deal", "id": "D-5", "provisional": False}}),
         ],
     )
-    def test_what_its_field_does_not_say_is_told_by_a_tag(self, value: object, form: object) -> None:
+    def test_what_its_field_does_not_say_is_told_by_a_tag(
+        self, value: object, form: object
+    ) -> None:
         """A value map may hold anything; what its field would read otherwise has a tag."""
         one = rules(mappings=[FieldMapping("amount", "deal", values={"x": value})])
         both_ways(one)
@@ -163,7 +185,8 @@ class TestValues:
 
     def test_numbers_with_a_fraction_are_exact(self) -> None:
         """A number in a file is read to the last digit."""
-        head = 'schema_version = 1\n[[kinds]]\nlike = "company"\n[[pipelines]]\nid = "l"\nkind = "lead"\n'
+        head = 'schema_version = 1\n[[kinds]]\nlike = "company"\n'
+        head += '[[pipelines]]\nid = "l"\nkind = "lead"\n'
         text = head + 'stages = ["a", { id = "b", role = "success" }]\n[lead]\nlike = "lead"\n'
         text += 'custom = [{ id = "x", type = "money", default = 0.10000000000000000000000001 }]\n'
         [field] = config.loads(text).lead.custom
@@ -178,13 +201,14 @@ class TestValues:
 
         mapping = FieldMapping("title", "deal", values={"x": Mine()})
         [only] = refused(mappings=[mapping])
-        assert only.startswith("rules: a TestValues.") and only.endswith("(leave it out)")
+        assert only.startswith("rules: a TestValues.")
+        assert only.endswith("(leave it out)")
 
     def test_half_a_character_is_refused(self) -> None:
         """Text that no file could hold is not written."""
-        assert ["rules: a text has no form in a file: it holds half a character (leave it out)"] == (
-            refused(kinds=[attrs.evolve(COMPANY, label="\ud800")], pipelines=[LEADS])
-        )
+        assert [
+            "rules: a text has no form in a file: it holds half a character (leave it out)"
+        ] == (refused(kinds=[attrs.evolve(COMPANY, label="\ud800")], pipelines=[LEADS]))
 
     def test_a_number_without_end_is_refused(self) -> None:
         """A number that nobody could read back is not written."""
@@ -199,9 +223,10 @@ class TestForms:
         """Bitrix24's rules come back, and are written in a few plain lines."""
         both_ways(presets.bitrix24())
         lines = config.dumps(presets.bitrix24()).splitlines()
-        assert {"like": "company", "custom": [{"id": "LINK", "type": "url", "label": "Links", "multiple": True}]} in (
-            told(config.dumps(presets.bitrix24()))["kinds"]
-        )
+        assert {
+            "like": "company",
+            "custom": [{"id": "LINK", "type": "url", "label": "Links", "multiple": True}],
+        } in (told(config.dumps(presets.bitrix24()))["kinds"])
         assert 120 >= max(map(len, lines))
         assert 220 > len(lines)
 
@@ -209,7 +234,12 @@ class TestForms:
         """A kind that is like a standard one says that, and what differs."""
         source = Field("source", "enumeration", options=["web", Option("fair", "Trade fair")])
         deal = attrs.evolve(
-            DEAL, id="order", label="Order", fields=[*DEAL.fields, source], owner=None, any_of=[["title"]]
+            DEAL,
+            id="order",
+            label="Order",
+            fields=[*DEAL.fields, source],
+            owner=None,
+            any_of=[["title"]],
         )
         one = rules(kinds=[deal], pipelines=[LEADS, attrs.evolve(DEALS, kind="order")])
         both_ways(one)
@@ -253,7 +283,9 @@ class TestForms:
         one = rules(kinds=[project], pipelines=[LEADS])
         both_ways(one)
         assert {"id": "project", "class": "Project"} == {
-            key: value for key, value in told(config.dumps(one))["kinds"][0].items() if key != "fields"
+            key: value
+            for key, value in told(config.dumps(one))["kinds"][0].items()
+            if key != "fields"
         }
 
     def test_two_classes_of_one_name_are_refused(self) -> None:
@@ -292,7 +324,11 @@ class TestForms:
 
     def test_pipelines(self) -> None:
         """A stage that is plain is a text, and so is a field alone."""
-        stages = ["new", Stage("won", "success", label="Won"), Stage("lost", "failure", to=[])]
+        stages: list[str | Stage] = [
+            "new",
+            Stage("won", "success", label="Won"),
+            Stage("lost", "failure", to=[]),
+        ]
         required = [Required("title", since="won"), Required(["title", "amount"], failures=True)]
         deals = Pipeline("0", "deal", stages, label="All", forward_only=True, required=required)
         one = rules(pipelines=[LEADS, deals])
@@ -316,7 +352,11 @@ class TestForms:
     def test_policies(self) -> None:
         """Actions and scopes stand in the order in which people name them; one is a text."""
         grants = [Grant("deal", ["move", "read"], ["opened", "own"], to=["won"], stage="new")]
-        one = rules(policy=Policy([Role("r", grants, forbids=[Grant("*", "delete")])], combine="stage_explicit"))
+        one = rules(
+            policy=Policy(
+                [Role("r", grants, forbids=[Grant("*", "delete")])], combine="stage_explicit"
+            )
+        )
         both_ways(one)
         assert {
             "combine": "stage_explicit",
@@ -371,12 +411,23 @@ class TestForms:
             {"find": "company", "values": {"name": {"$none": True}}},
             {"create": "deal", "id": "D-1", "values": {"close_date": date(2027, 1, 31)}},
         ] == first["into"]
-        assert [{"link": "company", "id": "CO-9"}, {"merge": "contact", "id": "C-3", "revision": "7"}] == second["into"]
-        assert {"kind": "*", "to": "listed", "among": ["u-1"], "when": ["amount", "greater", "10.5"]} == written["owners"][0]
+        assert [
+            {"link": "company", "id": "CO-9"},
+            {"merge": "contact", "id": "C-3", "revision": "7"},
+        ] == second["into"]
+        assert {
+            "kind": "*",
+            "to": "listed",
+            "among": ["u-1"],
+            "when": ["amount", "greater", "10.5"],
+        } == written["owners"][0]
 
     def test_the_order_of_kinds_a_child_goes_to_is_kept(self) -> None:
         """To which kind a child moves is told by the order of a table."""
-        fields = [Field(f"{name}_id", "reference", to=name) for name in ("lead", "contact", "deal", "company")]
+        fields = [
+            Field(f"{name}_id", "reference", to=name)
+            for name in ("lead", "contact", "deal", "company")
+        ]
         task = Kind("task", fields=[*fields, Field("done", "boolean")], converted_from=None)
         for order in (["deal", "contact", "company"], ["company", "deal", "contact"]):
             rule = ChildRule(task, dict.fromkeys(order, "move"), close={"done": True}, asks=False)
@@ -387,7 +438,10 @@ class TestForms:
     def test_matching(self) -> None:
         """What matches is short; what compares is named."""
         [alike] = BOUND["functions"].values()
-        by = [MatchRule("contact", ["email", ["phone", "person"]], "ask"), MatchRule("company", ["company"])]
+        by = [
+            MatchRule("contact", ["email", ["phone", "person"]], "ask"),
+            MatchRule("company", ["company"]),
+        ]
         one = rules(matching=Matching(by, normalizer=Spelling("Dr"), same=alike, enrich=True))
         both_ways(one)
         assert {
@@ -446,15 +500,20 @@ class TestNames:
     def test_what_nobody_bound_is_told(self) -> None:
         """A name without a function is a mistake like any other."""
         one = rules(
-            mappings=[FieldMapping("title", "deal", transform="loud")], transforms={"loud": shouted, "b": shouted}
+            mappings=[FieldMapping("title", "deal", transform="loud")],
+            transforms={"loud": shouted, "b": shouted},
         )
         with pytest.raises(DefinitionError) as error:
             config.loads(config.dumps(one), transforms={"lood": shouted})
         assert [
-            "transforms[0]: nobody has bound the transform 'b'"
-            " (correct the name, or hand it over in transforms=)",
-            "mappings[0].transform: nobody has bound the transform 'loud', did you mean 'lood'?"
-            " (correct the name, or hand it over in transforms=)",
+            (
+                "transforms[0]: nobody has bound the transform 'b'"
+                " (correct the name, or hand it over in transforms=)"
+            ),
+            (
+                "mappings[0].transform: nobody has bound the transform 'loud', did you mean 'lood'?"
+                " (correct the name, or hand it over in transforms=)"
+            ),
         ] == [str(one) for one in error.value.problems]
 
     def test_lambdas_are_refused(self) -> None:
@@ -464,7 +523,10 @@ class TestNames:
         with pytest.raises(DefinitionError) as error:
             config.loads(text, transforms={"loud": lambda value: value})
         assert [
-            "mappings[0].transform: transform 'loud' is a lambda or a local function (define it in a module)"
+            (
+                "mappings[0].transform: transform 'loud' is a lambda or a local function"
+                " (define it in a module)"
+            )
         ] == [str(one) for one in error.value.problems]
 
     def test_a_normalizer_needs_a_class(self) -> None:
@@ -472,10 +534,16 @@ class TestNames:
         head = config.dumps(rules())
         for told, expected in (
             ("{ prefix = 'x' }", "matching.normalizer: the key 'class' is missing (add it)"),
-            ("'Mine'", "matching.normalizer: Mine is no attrs class (decorate it with @attrs.frozen)"),
+            (
+                "'Mine'",
+                "matching.normalizer: Mine is no attrs class (decorate it with @attrs.frozen)",
+            ),
         ):
             with pytest.raises(DefinitionError) as error:
-                config.loads(f"{head}\n[matching]\nnormalizer = {told}", classes={"Mine": type("Mine", (), {})})
+                config.loads(
+                    f"{head}\n[matching]\nnormalizer = {told}",
+                    classes={"Mine": type("Mine", (), {})},
+                )
             assert [expected] == [str(one) for one in error.value.problems]
 
     def test_plain_is_the_normalizer_unless_told(self) -> None:
@@ -506,7 +574,9 @@ class TestFiles:
         path = tmp_path / "crm.toml"
         path.write_text("mine")
         with pytest.raises(DefinitionError):
-            config.dump(rules(mappings=[FieldMapping("title", "deal", values={"x": 10**5000})]), path)
+            config.dump(
+                rules(mappings=[FieldMapping("title", "deal", values={"x": 10**5000})]), path
+            )
         assert "mine" == path.read_text()
 
     def test_without_the_library_that_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -517,6 +587,16 @@ class TestFiles:
         assert rules() == config.loads(config.dumps(rules(), "json"), "json")
         with pytest.raises(ImportError, match=r"pip install 'leadconvert\[toml\]'"):
             config.dumps(rules())
+
+    def test_where_it_is_not_there_at_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The library that writes TOML may be missing from the start."""
+        monkeypatch.setitem(sys.modules, "tomli_w", None)
+        importlib.reload(_layout)
+        with pytest.raises(ImportError, match=r"pip install 'leadconvert\[toml\]'"):
+            config.dumps(rules())
+        monkeypatch.undo()
+        importlib.reload(_layout)
+        assert rules() == config.loads(config.dumps(rules()))
 
     def test_misused(self) -> None:
         """A call that makes no sense is an ordinary error."""
@@ -581,6 +661,12 @@ class TestSchema:
         """What is shipped is what the classes say; ``_schema.write()`` brings it up to date."""
         assert _schema.generated() == config.schema()
 
+    def test_it_is_written_as_it_is_shipped(self, tmp_path: Path) -> None:
+        """What brings it up to date writes the very file."""
+        _schema.write(tmp_path / "schema.json")
+        shipped = Path(_schema.__file__).with_name(_schema.FILE)
+        assert shipped.read_bytes() == (tmp_path / "schema.json").read_bytes()
+
     def test_it_is_a_schema(self) -> None:
         """It is valid by the draft that it names."""
         Draft202012Validator.check_schema(config.schema())
@@ -594,4 +680,3 @@ class TestSchema:
         ]
         assert tables
         assert [] == [one for one in tables if one.get("additionalProperties", True) is True]
-

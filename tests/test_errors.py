@@ -62,6 +62,7 @@ from leadconvert import (
     advance,
     arrive,
     can_convert,
+    config,
     errors,
     inquire,
     plan,
@@ -1232,6 +1233,68 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
             "suggestion for UF_X: where UF_X goes in deal is not plain (ambiguous: UF_A, UF_B)"
             " (say it with spread())"
         ),
+    ),
+    "bad_syntax": (
+        lambda: refused(lambda: config.loads("a = ")),
+        "line 1, column 5: this is no TOML: invalid value (correct it)",
+    ),
+    "unreadable": (
+        lambda: refused(lambda: config.load("nowhere.toml")),
+        (
+            "nowhere.toml: the file cannot be read: there is no such file"
+            " (name a file that can, in UTF-8)"
+        ),
+    ),
+    "too_large": (
+        lambda: refused(lambda: config.loads("#" * 1_000_001)),
+        "rules: the file has more than 1000000 bytes (leave out what is no rule)",
+    ),
+    "too_deep": (
+        lambda: refused(lambda: config.loads(f"a = {'[' * 40}{']' * 40}")),
+        "rules: the file is nested deeper than 32 levels (make it flatter)",
+    ),
+    "no_version": (
+        lambda: refused(lambda: config.loads("")),
+        (
+            "rules: the file does not say of which version it is"
+            " (write schema_version = 1 at its top)"
+        ),
+    ),
+    "bad_version": (
+        lambda: refused(lambda: config.loads("schema_version = 0")),
+        "schema_version: there is no such version (write schema_version = 1)",
+    ),
+    "newer_version": (
+        lambda: refused(lambda: config.loads("schema_version = 2")),
+        (
+            "schema_version: the file is of version 2, this release knows 1"
+            " (install a newer release)"
+        ),
+    ),
+    "missing_key": (
+        lambda: refused(lambda: config.loads("schema_version = 1\nkinds = []")),
+        "rules: the key 'pipelines' is missing (add it)",
+    ),
+    "bad_value": (
+        lambda: refused(
+            lambda: config.loads("schema_version = 1\nundo_within = { days = 9999999999 }")
+        ),
+        "undo_within: this cannot be: that is longer than can be counted (correct it)",
+    ),
+    "unbound": (
+        lambda: refused(lambda: config.loads("schema_version = 1\nmergers = ['mine']")),
+        (
+            "mergers[0]: nobody has bound the merger 'mine'"
+            " (correct the name, or hand it over in mergers=)"
+        ),
+    ),
+    "unwritable": (
+        lambda: refused(
+            lambda: config.dumps(
+                rules(mappings=[FieldMapping("title", "deal", values={"x": 10**5000})])
+            )
+        ),
+        "rules: a number has no form in a file: it is too long (leave it out)",
     ),
 }
 

@@ -1395,19 +1395,25 @@ class AfterLife(RuleBasedStateMachine):
 
     @invariant()
     def products_are_carried_once(self) -> None:
-        """What deals took of a lead's products, and still have, is never more than it has."""
+        """What deals took of a lead's products, and still have, is never more than it has.
+
+        Of one product a deal had some before: what a user takes out is counted as the lead's first.
+        """
         for lead in self.all(Lead):
             has, total = counted(lead.products), Counter[object]()
             taken: dict[Ref, Counter[object]] = {}
+            own: dict[Ref, Counter[object]] = {}
             for one in (made for made in lead.conversions if made.in_force):
                 for ref, (old, new) in self.changed[one.id].items():
                     if isinstance(new, Deal):
                         had = old.products if isinstance(old, Deal) else ()
+                        own.setdefault(ref, counted(had))
                         took = counted(new.products) - counted(had)
                         taken[ref] = taken.get(ref, Counter()) + took
             for ref, took in taken.items():
                 deal = self.store.records.get(ref)
-                total += took & counted(deal.products if isinstance(deal, Deal) else ())
+                now = counted(deal.products if isinstance(deal, Deal) else ())
+                total += took & (now - own[ref])
             assert all(total[product] <= has[product] for product in has)
 
     @invariant()

@@ -154,6 +154,30 @@ class TestLossy:
         assert {"part_only"} == {finding.code for finding in found}
         assert tuple(sorted(PARTS[1:])) == found[0].params["taken"]
 
+    @pytest.mark.parametrize(
+        ("source", "loses"),
+        [
+            (heat("very hot", "cold"), True),
+            (HEAT, False),
+            (Field("UF_X", "datetime"), True),
+            (Field("UF_X", "date"), False),
+            (Field("UF_X", "integer"), False),
+        ],
+    )
+    def test_what_has_no_parts_is_not_split(self, source: Field, loses: bool) -> None:
+        """Of what is one word the family name is all."""
+        rules = one(source, TEXT, "family_name")
+        assert (["part_only"] if loses else []) == [code for code, _ in told(rules)]
+        assert all(shown(finding, rules) is not None for finding in lint(rules))
+
+    def test_a_part_of_a_template(self) -> None:
+        """Of several fields in a text one may be the part that is not taken."""
+        lead = [Field("UF_A", "date"), Field("UF_B", "date")]
+        for text, codes in (("{UF_A} {UF_B}", ["part_only"] * 2), ("{UF_A}", [])):
+            mapping = FieldMapping(None, "thing", "note", template=text, transform="family_name")
+            rules = ruled(mapping, lead=lead, thing=[TEXT])
+            assert codes == [code for code, _ in told(rules)]
+
     def test_product_lines_in_a_template(self) -> None:
         """A template tells products by their names alone."""
         rules = ruled(FieldMapping.joined("thing", "note", "{products}"), thing=[TEXT])
@@ -289,6 +313,7 @@ class TestMisfits:
         """What stands between two places is not needed where one is empty."""
         rules = joined("{UF_X} and of {UF_SHORT}", SHORT, overflow="shorten")
         assert [] == told(rules)
+        assert [] == told(joined("{UF_X} of!", SHORT, overflow="shorten"))
         rules = joined("{UF_X} and of", SHORT, overflow="shorten")
         assert ["always_too_long"] == [code for code, _ in told(rules)]
 
@@ -356,6 +381,18 @@ class TestStagesOfTargets:
         assert ["no_such_stage"] == [code for code, _ in told(rules)]
         won = FieldMapping.fixed("thing", "stage", "won")
         assert [] == told(dealing(SALES, SERVICE, mapping=won))
+
+    def test_a_stage_where_the_pipeline_is_not_known(self) -> None:
+        """Where any pipeline may be meant, a stage must be one of each."""
+        line = Field("UF_L", "enumeration", options=["sales", "service"])
+        rules = dealing(
+            SALES, SERVICE, mapping=FieldMapping("UF_L", "thing", "line"), lead=[line, STAGES]
+        )
+        stages = FieldMapping("UF_S", "thing", "stage", values={"open": "new"})
+        left = [mapping for mapping in rules.mappings if mapping.source != "UF_S"]
+        rules = attrs.evolve(rules, mappings=[stages, *left])
+        [finding] = lint(rules)
+        assert ("no_such_stage", ("new",)) == (finding.code, finding.params["options"])
 
     def test_a_stage_of_the_pipeline_that_is_named(self) -> None:
         """A constant pipeline says which stages there are."""
@@ -499,6 +536,17 @@ class TestNeeds:
         assert by_hand == places(won, FieldMapping("UF_S", "thing", "stage"))
         assert by_hand == places(won, FieldMapping.fixed("thing", "stage", "won"))
         assert [] == places(sales, FieldMapping.fixed("thing", "stage", "won"))
+
+    def test_what_another_pipeline_requires(self) -> None:
+        """What is not asked where records start is no need of a new one."""
+        service = attrs.evolve(SERVICE, required=[Required("note")])
+        fields = [*map(plain, ["stage", "line", "note"]), BACK]
+        kind = Kind("thing", fields=fields, stage="stage", pipeline="line")
+        rules = ruled(kinds=[kind], pipelines=[LEADS, SALES, service])
+        assert [] == told(rules)
+        named = FieldMapping.fixed("thing", "line", "service")
+        rules = attrs.evolve(rules, mappings=[*rules.mappings, named])
+        assert [("only_by_hand", "pipeline service")] == told(rules)
 
     def test_what_is_required_anyway_is_told_once(self) -> None:
         """A field that each record and each stage needs is one finding."""

@@ -262,6 +262,14 @@ class TestExtras:
             "lead.UF_FREE": 5,
         } == dict(deal.custom)
 
+    def test_in_a_record_that_exists(self) -> None:
+        """They are merged into one as any field is, and what stood there before is known."""
+        by = rules(leftovers=[Leftovers("contact")])
+        lead = Lead(id="L-7", stage="NEW", last_name="Lovelace", tags=["new"])
+        result = planned(by, Merge("contact", "C-3"), lead=lead).result()
+        assert {"lead.tags": ("new",)} == dict(result.contact.custom)
+        assert {"lead.tags": None} == result.outcomes[0].before
+
     def test_in_one_place(self) -> None:
         """The first target of the first kind named gets them all, and no other any."""
         by = rules(leftovers=[Leftovers("company"), Leftovers("deal"), Leftovers("contact")])

@@ -320,6 +320,12 @@ class TestOptions:
         before = crm(HEAT, deal=[attrs.evolve(HEAT, id="UF_COPY")])
         assert () == spread(before, "UF_HEAT", into=into).schema_changes
 
+    def test_one_into_several(self) -> None:
+        """One choice that goes into a list of choices is a list of one, not something else."""
+        several = attrs.evolve(HEAT, id="UF_S", multiple=True)
+        decided = spread(crm(HEAT, deal=[several]), "UF_HEAT", into={"deal": "UF_S"})
+        assert ("45",) == converted(decided.rules, {"UF_HEAT": "45"})["UF_S"]
+
     def test_options_of_another_type(self) -> None:
         """Options are added to no field of another type."""
         into = {"deal": Existing("comments", add_options=True)}

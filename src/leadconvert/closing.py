@@ -187,16 +187,19 @@ class Closing:
             values, before = draft.values, dict[str, object]()
             if settled is None or settled.record is None:
                 attached[draft.ref] = [(str(kind.converted_from), lead_ref)]
-                held_ = {name: kind.read(self.records[draft.ref], name) for name in kind.members}
-                held_.pop(str(kind.converted_from), None)
-                values = {name: one for name, one in held_.items() if not is_empty(one)}
+                made = self.records[draft.ref]
+                names = dict.fromkeys((*kind.members, *sorted(made.custom)))  # leftovers included
+                names.pop(str(kind.converted_from), None)
+                read = {name: kind.read(made, name) for name in names}
+                values = {name: one for name, one in read.items() if not is_empty(one)}
             else:
                 old = {name: kind.read(settled.record, name) for name in draft.values}
                 before = referring(kind, old)
                 # an amount is restored only if its currency is still the same
-                names = {kind.members[name].currency for name in draft.values} - {None}
+                written_to = (kind.members[one] for one in draft.values if one in kind.members)
+                currencies = {field.currency for field in written_to} - {None}
                 record = self.records[draft.ref]
-                values = {**{str(one): kind.read(record, one) for one in names}, **values}
+                values = {**{str(one): kind.read(record, one) for one in currencies}, **values}
             yield TraceStep(
                 ref=draft.ref,
                 action=_DONE[draft.action],

@@ -90,10 +90,20 @@ def _loss(field: Field, mapping: FieldMapping) -> str | None:
     if mapping.transform == "first" and field.multiple and not mapping.combines:
         return "first_only"
     if mapping.transform in SPLITTING:
-        # of what does not fit nothing is taken, which is told of the mapping
-        return None if Flow.of(field).by(mapping.transform) is None else "part_only"
+        alone = len(mapping.sources) == 1 or not mapping.combines
+        return None if alone and not _can_be_split(field, mapping) else "part_only"
     written = mapping.combines or mapping.transform == "join"
     return "as_text" if written and field.type is FieldType.PRODUCT else None
+
+
+def _can_be_split(field: Field, mapping: FieldMapping) -> bool:
+    """Whether there are two parts in values of a field; of what does not fit nothing is taken."""
+    flow = Flow.of(field)
+    if flow.by(mapping.transform) is None:
+        return False
+    if flow.options is not None:
+        return any(not set(" ,").isdisjoint(option) for option in flow.options)
+    return flow.is_text or field.type in {FieldType.ADDRESS, FieldType.DATETIME}
 
 
 def misfits(rules: ConversionRules, mapping: FieldMapping) -> Iterator[Finding]:
@@ -152,7 +162,7 @@ def _keys(mapping: FieldMapping, flow: Flow) -> tuple[str, ...]:
 
 def _given(mapping: FieldMapping, flow: Flow) -> list[object]:
     """Return all that is known to come out of the value map."""
-    if flow.options is None or not flow.is_text:
+    if flow.options is None:
         return [mapping.values[one] for one in _keys(mapping, flow)]
     return [mapping.values.get(one, one) for one in flow.options]
 
@@ -183,7 +193,7 @@ class _Arrival:
         for value in _given(self.mapping, flow):
             if not is_empty(value) and (misfit := self._misfit(value)) is not None:
                 codes.setdefault(misfit, []).append(str(value))
-        if flow.options is None or not flow.is_text:
+        if flow.options is None:
             codes.setdefault(self._in_general() or "", [])
         yield from self._refused(codes)
 

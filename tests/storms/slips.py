@@ -1,4 +1,4 @@
-"""Rules files with slips in them: each is read, or refused with every mistake at a path that exists."""
+"""Rules files with slips in them: each is read, or refused with mistakes at paths that exist."""
 
 import json
 import random
@@ -56,7 +56,7 @@ def _try(data: dict[str, object], chance: random.Random, found: Counter[str]) ->
     except DefinitionError as error:
         found["refused"] += 1
         found["refused without a mistake"] += not error.problems
-        found["places that are not there"] += len(strange(error, data))
+        found["places that are not there"] += len(strange(error.problems, data))
     except Exception:  # noqa: BLE001 - that there is none is what is tried
         found["other errors"] += 1
     else:

@@ -68,7 +68,7 @@ def loads(  # noqa: PLR0913 - each is a sort of names
     classes: Mapping[str, type] = _NOTHING,
     functions: Mapping[str, Callable[..., object]] = _NOTHING,
 ) -> ConversionRules:
-    """Return the rules that a *text* tells; `load` says more.
+    r"""Return the rules that a *text* tells; `load` says more.
 
     Raises:
         leadconvert.errors.DefinitionError: every mistake in it, each with the path to it.
@@ -77,9 +77,9 @@ def loads(  # noqa: PLR0913 - each is a sort of names
     Example:
         >>> from leadconvert import config, errors
         >>> try:
-        ...     config.loads("schema_version = 1\\nkinds = [{ like = 'dael' }]\\npipelines = []")
+        ...     config.loads("schema_version = 1\nkinds = [{ like = 'dael' }]\npipelines = []")
         ... except errors.DefinitionError as error:
-        ...     print(error)
+        ...     print(error.problems[0])
         kinds[0].like: there is no standard kind 'dael', did you mean 'deal'? (correct the name)
     """
     expect(("text", text, str))

@@ -6,16 +6,17 @@ taken out is not told.
 """
 
 import re
-from copy import deepcopy
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any, Final, cast
 
 import attrs
 from cattrs.errors import ForbiddenExtraKeysError
 
 from leadconvert import ConversionRules
+from leadconvert.config._forms import PARTS
 from leadconvert.config._paths import GONE, Path, at, entries, located, told, without
-from leadconvert.config._reading import PARTS, Bound, Reader
+from leadconvert.config._reading import Bound, Reader
 from leadconvert.config._wrong import FollowsError, below
 from leadconvert.errors import DefinitionError, Problem
 from leadconvert.problems import did_you_mean, mistake, unknown
@@ -51,7 +52,15 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 _SAYS_NO_FIELDS: Final = frozenset((key,) for key in (*PARTS, "label", "any_of", "keys"))
 #: Mistakes that follow from nothing but a name that stands in them.
 _BY_NAME: Final = frozenset(
-    {"unknown", "duplicate", "bad_conflict", "bad_template", "incomplete_mapping", "two_mappings"}
+    {
+        "bad_conflict",
+        "bad_template",
+        "decided_twice",
+        "duplicate",
+        "incomplete_mapping",
+        "two_mappings",
+        "unknown",
+    }
 )
 #: Mistakes that may follow from a part that no field plays, or from a pipeline that is gone.
 _BY_PARTS: Final = frozenset(
@@ -68,6 +77,10 @@ _BY_PARTS: Final = frozenset(
         "one_pipeline",
         "one_success",
     }
+)
+#: Mistakes that a part has as a whole, though its name stands in it.
+_OF_WHOLE: Final = frozenset(
+    {"no_pipeline", "no_stages", "one_pipeline", "one_default", "not_attrs"}
 )
 _DEFINING: Final = frozenset({("lead",), ("kinds",), ("pipelines",), ("children",)})
 
@@ -118,9 +131,10 @@ class _Gathering:
                 return self.reader.rules(self.data)
             except Exception as error:  # noqa: BLE001 - a class of the host's may refuse with any
                 found = [*below(error)]
-            for path, error in found:
-                self._take(path, error)
-            if not any([self._take_out(path, error) for path, error in found]):
+            for path, one in found:
+                self._take(path, one)
+            taken = [self._take_out(path, one) for path, one in found]
+            if not any(taken):
                 self.whole = False  # there is nothing left to take out
                 return {}
 
@@ -128,7 +142,7 @@ class _Gathering:
         """Tell what is wrong at *path*, unless it follows from something else."""
         match error:
             case KeyError():
-                if at(self.data, path[:-1]) is not GONE and not self._was_there(path):
+                if not self._is_broken(path[:-1]):
                     self._tell(path[:-1], mistake("missing_key", "", name=str(path[-1])))
             case ForbiddenExtraKeysError():
                 self._tell(path, unknown("key", str(path[-1]), _keys(error.cl), ""))
@@ -136,8 +150,8 @@ class _Gathering:
                 pass
             case DefinitionError():
                 for problem in error.problems:
-                    follows = problem.place and self._is_broken(path)
-                    if not follows and not self._follows(problem):
+                    of_parts = problem.place or problem.code == "bad_value"
+                    if not self._follows(problem) and not (of_parts and self._is_broken(path)):
                         self._tell(self._refined(path, problem), problem)
             case _:
                 why = str(error.args[0] if error.args else type(error).__name__)
@@ -172,11 +186,9 @@ class _Gathering:
                 self.parts.update(_ids(holder, "kind"))
 
     def _is_broken(self, path: Path) -> bool:
-        return any(one is GONE for _, one in entries(at(self.data, path)))
-
-    def _was_there(self, path: Path) -> bool:
-        holder = at(self.data, path[:-1])
-        return isinstance(holder, dict) and path[-1] in holder
+        """Tell whether something at *path* was taken out, which has been told."""
+        there = at(self.original, path) is not GONE
+        return there and any(one is GONE for _, one in entries(at(self.data, path)))
 
     def _tell(self, path: Path, problem: Problem) -> None:
         while at(self.original, path) is GONE:
@@ -208,6 +220,8 @@ class _Gathering:
             if self._follows(problem):
                 continue
             path = self._path_of(problem, parts)
+            if problem.code not in _BY_NAME and self._is_broken(path):
+                continue
             if problem.code == "unknown" and problem.params.get("what") == "transform":
                 hint = did_you_mean(str(problem.params["name"]), self.reader.bound.transforms)
                 params = {**problem.params, **hint, "argument": "transforms"}
@@ -230,7 +244,10 @@ class _Gathering:
         for start, (sections, key) in _PLACES.items():
             if place == start or place.startswith(f"{start} "):
                 id_ = place[len(start) :].strip()
-                return self._best([*self._named(sections, key, id_)], problem) or sections[:1]
+                named = [*self._named(sections, key, id_)]
+                if start == "child rule for":  # its kind has the id
+                    named = [path[:2] for path in named]
+                return self._best(named, problem) or sections[:1]
         return self._refined((place,), problem)
 
     def _among(
@@ -282,7 +299,7 @@ class _Gathering:
             kind, _, id_ = problem.place.partition(" ")
             below_it = [*self._below(path, id_)] if kind in _PLACES else []
             path = below_it[0] if below_it else path
-        name = problem.params.get("name")
+        name = None if problem.code in _OF_WHOLE else problem.params.get("name")
         if not isinstance(name, str) or not isinstance(at(self.original, path), (dict, list)):
             return path
         last = problem.code == "duplicate"

@@ -1,25 +1,21 @@
 """Plain data to the parts of rules: what each class looks like in a file, read by cattrs."""
 
 from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from types import NoneType
-from typing import Any, Final, cast, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import attrs
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from leadconvert import (
-    AllOf,
-    AnyOf,
     ChildRule,
     Comparison,
     Condition,
     ConversionRules,
-    Create,
     Field,
     FieldMapping,
     FieldType,
@@ -28,7 +24,6 @@ from leadconvert import (
     Link,
     Matching,
     Merge,
-    Not,
     Option,
     Required,
     Stage,
@@ -36,29 +31,34 @@ from leadconvert import (
     Travel,
     Where,
 )
-from leadconvert.config._values import read_value
+from leadconvert.config._forms import (
+    CONDITIONS,
+    HEADS,
+    PARTS,
+    STANDARD,
+    TARGETS,
+    Readers,
+    apply,
+    as_it_is,
+    choice,
+    each_key,
+    exactly,
+    is_a,
+    like,
+    member,
+    no_nothing,
+    part,
+    span,
+    type_of,
+)
 from leadconvert.config._paths import GONE
-from leadconvert.config._wrong import FollowsError, a_list, a_table, each, misshapen, single, wrong
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
-from leadconvert.problems import did_you_mean, unknown
-from leadconvert.errors import DefinitionError
+from leadconvert.config._values import read_value
+from leadconvert.config._wrong import FollowsError, a_list, a_table, each, single, wrong
+from leadconvert.fields import LEAD
+from leadconvert.problems import did_you_mean
 
 
-__all__ = ["CONDITIONS", "HEADS", "LIKE", "PARTS", "STANDARD", "TARGETS", "UNITS", "Bound", "Reader"]
-
-#: The kinds that others may start from, and the classes that need not be bound.
-LIKE: Final[Mapping[str, Kind]] = {kind.id: kind for kind in (LEAD, CONTACT, COMPANY, DEAL)}
-STANDARD: Final = {kind.cls.__name__: kind.cls for kind in LIKE.values() if kind.cls is not None}
-#: The parts that fields of a kind may play; ``false`` says that none does.
-PARTS: Final = ("name", "owner", "opened", "pipeline", "stage", "converted_from")
-#: How conditions and targets are told apart, by a key of their own.
-CONDITIONS: Final = {"all_of": AllOf, "any_of": AnyOf, "not": Not}
-TARGETS: Final = {"find": Find, "create": Create, "link": Link, "merge": Merge}
-UNITS: Final = ("weeks", "days", "hours", "minutes", "seconds", "microseconds")
-#: What a file says about itself.
-HEADS: Final = ("schema_version", "$schema")
-
-_Readers = Mapping[str, Callable[[object], object]]
+__all__ = ["Bound", "Reader"]
 
 
 @attrs.frozen(kw_only=True)
@@ -80,7 +80,7 @@ class Reader:
     kinds: dict[str, Kind] = attrs.field(factory=dict, init=False)
     #: Where each mapping stands within the list.
     origins: list[tuple[int | str, ...]] = attrs.field(factory=list, init=False)
-    made: tuple[FieldMapping, ...] = attrs.field(default=(), init=False)
+    made: list[FieldMapping] = attrs.field(factory=list, init=False)
     converter: Converter = attrs.field(init=False, repr=False)
     _plain: dict[type, Callable[[object, object], object]] = attrs.field(init=False, repr=False)
 
@@ -88,9 +88,9 @@ class Reader:
         self.converter = Converter(forbid_extra_keys=True)
         hook = self.converter.register_structure_hook
         for cls in (str, int, bool):
-            hook(cls, _exactly)
-        hook(StrEnum, _choice)
-        hook(timedelta, lambda data, _: _span(data))
+            hook(cls, exactly)
+        hook(StrEnum, choice)
+        hook(timedelta, lambda data, _: span(data))
         hook(Field, lambda data, _: self._field(data))
         hook(Kind, lambda data, _: self._kind(data))
         hook(ChildRule, lambda data, _: self._child_rule(data))
@@ -100,11 +100,13 @@ class Reader:
             lambda data, _: self._condition(data),
         )
         for origin, read in ((tuple, self._several), (frozenset, self._some), (Mapping, self._map)):
-            self.converter.register_structure_hook_func(partial(_is, origin), read)
-        self.converter.register_structure_hook_func(lambda cls: cls in (object, Any), _as_it_is)
+            self.converter.register_structure_hook_func(partial(is_a, origin), read)
+        self.converter.register_structure_hook_func(lambda cls: cls in (object, Any), as_it_is)
         self.converter.register_structure_hook_factory(
-            lambda cls: attrs.has(cls) and cls not in (Field, Kind, Option, Stage, ChildRule, Target),
-            lambda cls: self._generic(cls),  # cattrs counts arguments
+            lambda cls: (
+                attrs.has(cls) and cls not in (Field, Kind, Option, Stage, ChildRule, Target)
+            ),
+            lambda cls: self._generic(cls),  # noqa: PLW0108 - cattrs counts arguments
         )
         # what is made of the types of attributes, now that they are all known
         hook(Option, partial(self._short, generic=self._generic(Option)))
@@ -122,7 +124,7 @@ class Reader:
 
     def rules(self, data: object) -> dict[str, object]:
         """Read what `ConversionRules` are made of."""
-        self.origins, self.made = [], ()
+        self.origins, self.made = [], []
         table = a_table(data)
         hints = get_type_hints(ConversionRules)
         own = [one.name for one in attrs.fields(ConversionRules) if one.init]
@@ -135,20 +137,22 @@ class Reader:
             "transforms": partial(self._listed, "transform"),
             "mergers": partial(self._listed, "merger"),
         }
-        first = {name: table[name] for name in ("lead", "kinds") if name in table}
-        found = _each_key(first, readers)
+        heads: tuple[str, ...] = ("lead", "kinds")
+        first = {name: table[name] for name in heads if name in table}
+        found = each_key(first, readers)
         self.lead = cast("Kind", found.get("lead", LEAD))
         self.kinds = {kind.id: kind for kind in cast("tuple[Kind, ...]", found.get("kinds", ()))}
         rest = {name: one for name, one in table.items() if name not in first}
         missing = [name for name in ("kinds", "pipelines") if name not in table]
-        found |= _each_key(rest, readers, needed=missing)
-        for what, used in (
-            ("transforms", {one.transform for one in self.made}),
-            ("mergers", {one.conflict for one in self.made}),
-        ):
+        found |= each_key(rest, readers, needed=missing)
+        used: dict[str, list[str | None]] = {
+            "transforms": [one.transform for one in self.made],
+            "mergers": [one.conflict for one in self.made],
+        }
+        for what, by_mappings in used.items():
             there = getattr(self.bound, what)
             listed = cast("Iterable[str]", found.get(what, ()))
-            names = [name for name in there if name in used or name in listed]
+            names = [name for name in there if name in by_mappings or name in listed]
             found[what] = {name: there[name] for name in names}
         return {name: one for name, one in found.items() if name not in HEADS}
 
@@ -172,7 +176,7 @@ class Reader:
 
         def hook(data: object, _: object) -> object:
             table = a_table(data)
-            each(((key, one) for key, one in table.items() if one is None), _no_nothing)
+            each(((key, one) for key, one in table.items() if one is None), no_nothing)
             return read({**blank, **table}, cls)
 
         return hook
@@ -205,7 +209,7 @@ class Reader:
         there: Mapping[str, object] = getattr(self.bound, argument)
         if what == "class":
             there = STANDARD | dict(there)
-        name = cast("str", _exactly(data, str))
+        name = cast("str", exactly(data, str))
         if name not in there:
             hint = did_you_mean(name, there)
             raise wrong("unbound", what=what, name=name, argument=argument, **hint)
@@ -219,7 +223,7 @@ class Reader:
     def _normalizer(self, data: object) -> object:
         table = {"class": data} if isinstance(data, str) else a_table(data)
         if "class" not in table:
-            return _each_key({}, {}, needed=("class",))
+            return each_key({}, {}, needed=("class",))
         cls = single("class", table.pop("class"), partial(self._bound, what="class"))
         if not attrs.has(cast("type", cls)):
             raise wrong("not_attrs", name=getattr(cls, "__qualname__", str(cls)))
@@ -231,7 +235,7 @@ class Reader:
         table = a_table(data)
         if "default" in table:
             told = table.get("type")
-            type_ = FieldType(told) if told in list(FieldType) else None
+            type_ = FieldType(told) if isinstance(told, str) and told in list(FieldType) else None
             read = partial(read_value, type_=type_)
             table["default"] = single("default", table["default"], read)
         return self._plain[Field](table, Field)
@@ -242,34 +246,34 @@ class Reader:
         readers: dict[str, Callable[[object], object]] = {
             name: partial(self._read, hints[name]) for name in own
         }
-        readers |= {name: _part for name in PARTS}
-        readers |= {"like": _like, "class": partial(self._bound, what="class")}
+        readers |= dict.fromkeys(PARTS, part)
+        readers |= {"like": like, "class": partial(self._bound, what="class")}
         table = a_table(data)
         needed = () if "like" in table else ("id",)
-        given = _each_key(table, readers, needed=needed)
+        given = each_key(table, readers, needed=needed)
         if "class" in given:
             given["cls"] = given.pop("class")
-        like = cast("Kind | None", given.pop("like", None))
-        if like is None:
+        start = cast("Kind | None", given.pop("like", None))
+        if start is None:
             return cast("Callable[..., Kind]", Kind)(**given)
         fields = cast("tuple[Field, ...]", given.get("fields", ()))
-        merged = {field.id: field for field in (*like.fields, *fields)}
+        merged = {field.id: field for field in (*start.fields, *fields)}
         twice = len({field.id for field in fields}) < len(fields)
         # what stands twice is for the kind to tell
-        given["fields"] = [*like.fields, *fields] if twice else [*merged.values()]
-        return cast("Callable[..., Kind]", attrs.evolve)(like, **given)
+        given["fields"] = [*start.fields, *fields] if twice else [*merged.values()]
+        return cast("Callable[..., Kind]", attrs.evolve)(start, **given)
 
     def _child_rule(self, data: object) -> ChildRule:
         table = a_table(data)
         kind = single("kind", table["kind"], self._kind) if "kind" in table else None
         travel = partial(self._map, cls=Mapping[str, Travel])
-        readers: _Readers = {
+        readers: Readers = {
             "kind": lambda _: kind,
             "into": travel,
             "close": partial(self._values, kind=cast("Kind | None", kind)),
             "asks": partial(self._read, bool),
         }
-        given = _each_key(table, readers, needed=("kind",))
+        given = each_key(table, readers, needed=("kind",))
         return cast("Callable[..., ChildRule]", ChildRule)(**given)
 
     def _mappings(self, data: object) -> tuple[FieldMapping, ...]:
@@ -280,39 +284,39 @@ class Reader:
             for path, one in cast("list[tuple[tuple[int | str, ...], FieldMapping]]", made):
                 found.append(one)
                 self.origins.append((index, *path))
-        self.made = tuple(found)
-        return self.made
+        self.made = found
+        return tuple(found)
 
     def _mapping(self, data: object) -> list[tuple[tuple[int | str, ...], FieldMapping]]:
         table = a_table(data)
         for key, needed in (("same", ("kind",)), ("leave", ())):
             if key in table:
-                readers: _Readers = {name: partial(self._read, str) for name in needed}
-                given = _each_key(table, {**readers, key: self._texts}, needed=needed)
+                readers: Readers = {name: partial(self._read, str) for name in needed}
+                given = each_key(table, {**readers, key: self._texts}, needed=needed)
                 kind = cast("str | None", given.get("kind"))
                 names = cast("tuple[str, ...]", given[key])
                 made = each(enumerate(names), partial(FieldMapping, kind=kind))
-                return [
-                    ((key, index), cast("FieldMapping", one)) for index, one in enumerate(made)
-                ]
+                return [((key, index), cast("FieldMapping", one)) for index, one in enumerate(made)]
         name, target = table.get("kind"), table.get("target", table.get("source"))
-        field = _member(self.kinds.get(name) if isinstance(name, str) else None, target)
+        field = member(self.kinds.get(name) if isinstance(name, str) else None, target)
         if "constant" in table:
-            read = partial(read_value, type_=_type(field))
+            read = partial(read_value, type_=type_of(field))
             table["constant"] = single("constant", table["constant"], read)
         if "values" in table:
-            table["values"] = single("values", table["values"], partial(self._meanings, field=field))
+            table["values"] = single(
+                "values", table["values"], partial(self._meanings, field=field)
+            )
         return [((), cast("FieldMapping", self._plain[FieldMapping](table, FieldMapping)))]
 
     def _meanings(self, data: object, field: Field | None) -> dict[str, object]:
         table = a_table(data)
-        found = each(table.items(), partial(read_value, type_=_type(field)))
+        found = each(table.items(), partial(read_value, type_=type_of(field)))
         return dict(zip(table, found, strict=True))
 
     def _values(self, data: object, kind: Kind | None) -> dict[str, object]:
         """Read values of a record of *kind*, each by the type of its field."""
         return {
-            name: single(name, one, partial(read_value, type_=_type(_member(kind, name))))
+            name: single(name, one, partial(read_value, type_=type_of(member(kind, name))))
             for name, one in a_table(data).items()
         }
 
@@ -321,8 +325,8 @@ class Reader:
             return self._where(data)
         table = a_table(data)
         several = partial(self._read, tuple[Condition, ...])
-        readers: _Readers = {"all_of": several, "any_of": several, "not": self._condition}
-        found = _each_key(table, readers)
+        readers: Readers = {"all_of": several, "any_of": several, "not": self._condition}
+        found = each_key(table, readers)
         if len(found) != 1:
             raise wrong("bad_value", why=f"a condition has one of {', '.join(CONDITIONS)}")
         [(key, one)] = found.items()
@@ -337,9 +341,9 @@ class Reader:
         readers = (
             partial(self._read, str),
             partial(self._read, Comparison),
-            partial(read_value, type_=_type(_member(self.lead, name))),
+            partial(read_value, type_=type_of(member(self.lead, name))),
         )
-        parts = each(enumerate(zip(readers, data, strict=False)), _apply)
+        parts = each(enumerate(zip(readers, data, strict=False)), apply)
         return cast("Callable[..., Where]", Where)(*parts)
 
     def _target(self, data: object) -> Target:
@@ -358,93 +362,5 @@ class Reader:
         own = attrs.fields_dict(cls)
         readers = {way: text} | {name: one for name, one in readers.items() if name in own}
         needed = ("id",) if cls in (Link, Merge) else ()
-        given = _each_key(table, readers, needed=needed)
+        given = each_key(table, readers, needed=needed)
         return cast("Callable[..., Target]", cls)(given.pop(way), **given)
-
-
-_ABSENT: Final = object()
-
-
-def _each_key(
-    table: Mapping[str, object], readers: _Readers, needed: Iterable[str] = ()
-) -> dict[str, object]:
-    """Read each key of a table by its own reader; tell what is unknown there, and what is missing."""
-
-    def read(pair: object) -> object:
-        key, data = cast("tuple[str, object]", pair)
-        if data is _ABSENT:
-            raise KeyError(key)
-        if key not in readers:
-            raise DefinitionError([unknown("key", key, readers, "")])
-        return _no_nothing(data) if data is None else readers[key](data)
-
-    absent = dict.fromkeys((key for key in needed if key not in table), _ABSENT)
-    every = {**table, **absent}
-    return dict(zip(every, each(((key, (key, one)) for key, one in every.items()), read), strict=True))
-
-
-def _apply(pair: object) -> object:
-    read, data = cast("tuple[Callable[[object], object], object]", pair)
-    return read(data)
-
-
-def _as_it_is(data: object, _: object = None) -> object:
-    return data
-
-
-def _no_nothing(data: object) -> object:
-    raise misshapen("a value", data)
-
-
-def _is(origin: type, cls: object) -> bool:
-    return get_origin(cls) is origin and (origin is not Mapping or object not in get_args(cls))
-
-
-def _exactly(data: object, cls: type) -> object:
-    """Read text, a whole number or a boolean."""
-    if type(data) is not cls:
-        names = {str: "text", int: "a whole number", bool: "true or false"}
-        raise misshapen(names[cls], data)
-    return data
-
-
-def _choice(data: object, cls: type[StrEnum]) -> StrEnum:
-    name = cast("str", _exactly(data, str))
-    choices = {one.value: one for one in cls}
-    if name not in choices:
-        what = _words(cls.__name__)
-        raise DefinitionError([unknown(what, name, choices, "")])
-    return choices[name]
-
-
-def _words(name: str) -> str:
-    """Return the name of a class as words."""
-    return "".join(f" {one.lower()}" if one.isupper() else one for one in name).strip()
-
-
-def _span(data: object) -> timedelta:
-    readers = dict.fromkeys(UNITS, lambda one: _exactly(one, int))
-    found = cast("dict[str, int]", _each_key(a_table(data), readers))
-    try:
-        return timedelta(**found)
-    except OverflowError:
-        raise wrong("bad_value", why="that is longer than can be counted") from None
-
-
-def _part(data: object) -> object:
-    return None if data is False else _exactly(data, str)
-
-
-def _like(data: object) -> Kind:
-    name = cast("str", _exactly(data, str))
-    if name not in LIKE:
-        raise DefinitionError([unknown("standard kind", name, LIKE, "")])
-    return LIKE[name]
-
-
-def _member(kind: Kind | None, name: object) -> Field | None:
-    return kind.members.get(name) if kind is not None and isinstance(name, str) else None
-
-
-def _type(field: Field | None) -> FieldType | None:
-    return None if field is None else field.type

@@ -33,7 +33,7 @@ from leadconvert import (
     Target,
     Travel,
 )
-from leadconvert.config._reading import CONDITIONS, LIKE, PARTS, TARGETS, UNITS
+from leadconvert.config._forms import CONDITIONS, LIKE, PARTS, TARGETS, UNITS
 from leadconvert.config._texts import NOTHING
 from leadconvert.config._versions import PRESENT
 
@@ -67,10 +67,10 @@ def generated() -> _Schema:
     }
 
 
-def write() -> None:
+def write(path: Path = Path(__file__).with_name(FILE)) -> None:
     """Write the schema, as the classes are now, into the package."""
     text = json.dumps(generated(), indent=2, ensure_ascii=False)
-    Path(__file__).with_name(FILE).write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 
 @attrs.define
@@ -93,7 +93,7 @@ class _Maker:
         root["required"] = ["schema_version", *root["required"]]
         return root
 
-    def of_type(self, hint: Any) -> _Schema:  # noqa: ANN401, PLR0911 - a table of types
+    def of_type(self, hint: Any) -> _Schema:  # noqa: ANN401, C901, PLR0911 - a table of types
         options = [one for one in get_args(hint) if one is not NoneType]
         origin = get_origin(hint)
         if all(one in options for one in get_args(Condition)):
@@ -195,7 +195,8 @@ class _Maker:
         made: list[_Schema] = [_TEXT]
         for way, cls in TARGETS.items():
             own = attrs.fields_dict(cls)
-            said = {name: _TEXT for name in ("id", "revision") if name in own}
+            others: tuple[str, ...] = ("id", "revision")
+            said = {name: _TEXT for name in others if name in own}
             needed = [name for name in said if own[name].default is attrs.NOTHING]
             table = _table({way: _TEXT, **said, "values": values}, [way, *needed])
             made.append({**_described(cls), **table})
@@ -256,4 +257,3 @@ def _described(cls: type) -> _Schema:
 
 def _key(name: str) -> str:
     return "".join(f"_{one.lower()}" if one.isupper() else one for one in name).strip("_")
-

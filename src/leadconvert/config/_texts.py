@@ -23,6 +23,11 @@ DEEPEST: Final = 32
 NOTHING: Final[Mapping[str, object]] = {"$none": True}
 
 _AT: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+#: A text or a comment, which is passed over; a point between keys; the end of a key.
+_TOKEN: Final = re.compile(
+    r'''"""(?:[^\\]|\\.)*?"""|\'{3}.*?\'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|\#[^\n]*|(\.)|([=\[\]{},\n])''',
+    re.DOTALL,
+)
 _BOM: Final = "\ufeff"
 
 
@@ -83,24 +88,41 @@ def parsed(text: str, format_: str, name: str) -> dict[str, object]:
     if repeated := [*_repeated(data, name)]:
         raise DefinitionError(repeated)
     if not isinstance(data, dict):
-        raise _refused("wrong_shape", name, what="a table", given="list" if isinstance(data, list) else "plain value")
-    plain = {key: _plain(one) for key, one in data.items()}
-    return plain
+        raise _refused(
+            "wrong_shape",
+            name,
+            what="a table",
+            given="list" if isinstance(data, list) else "plain value",
+        )
+    return {key: _plain(one) for key, one in data.items()}
 
 
 def _refused(code: str, place: str, **facts: object) -> DefinitionError:
-    return DefinitionError([mistake(code, place, **facts)])
+    return DefinitionError([mistake(code, place or "rules", **facts)])
 
 
 def _toml(text: str, name: str) -> object:
+    if _has_endless_keys(text):  # the parser would take hours
+        raise RecursionError
     try:
         return tomllib.loads(text, parse_float=_number)
     except ValueError as error:
         told = str(error)
         found = _AT.search(told)
         why = told[: found.start()] if found else told
-        where = found.groups() if found and found[1] else _end(text)
-        raise _misspelt("TOML", name, *where, why) from None
+        line, column = (found[1], found[2]) if found and found[1] else _end(text)
+        raise _misspelt("TOML", name, line, column, why) from None
+
+
+def _has_endless_keys(text: str) -> bool:
+    """Tell whether a key of TOML, ``a.b.c``, goes deeper than any may."""
+    parts = 0
+    for found in _TOKEN.finditer(text):
+        dot, end = found.groups()
+        parts = parts + 1 if dot else 0 if end else parts
+        if parts > DEEPEST:
+            return True
+    return False
 
 
 def _json(text: str, name: str) -> object:

@@ -6,8 +6,6 @@ from decimal import Decimal, InvalidOperation
 from functools import cache, partial
 from typing import Final
 
-
-
 from leadconvert import (
     Address,
     Channel,
@@ -16,7 +14,6 @@ from leadconvert import (
     FrozenMap,
     Pipeline,
     Product,
-    Ref,
     Stage,
 )
 from leadconvert.codec import Codec
@@ -113,7 +110,9 @@ def _coded(data: dict[str, object]) -> object:
         raise wrong("bad_value", why=why) from None
 
 
-def write_value(value: object, type_: FieldType | None, *, dates: bool) -> object:
+def write_value(  # noqa: PLR0911 - a table of types
+    value: object, type_: FieldType | None, *, dates: bool
+) -> object:
     """Return what tells *value* in a field of that type; with *dates* the format has such.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The versions of the format: which one a file has, and how an older one becomes the present one."""
+"""The versions of the format: which one a file has, and how an older one becomes the present."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from itertools import groupby
-from typing import Any, Final, cast
+from typing import Any, Final, get_args
 
 import attrs
 from cattrs import Converter
@@ -17,18 +17,16 @@ from leadconvert import (
     ConversionRules,
     Field,
     FieldMapping,
-    FieldType,
     Kind,
     Matching,
     Option,
-    Plain,
     Required,
     Scope,
     Stage,
     Target,
     Where,
 )
-from leadconvert.config._reading import CONDITIONS, LIKE, PARTS, STANDARD, TARGETS
+from leadconvert.config._forms import CONDITIONS, LIKE, PARTS, STANDARD, TARGETS
 from leadconvert.config._values import write_value
 from leadconvert.config._versions import PRESENT
 from leadconvert.config._wrong import wrong
@@ -58,7 +56,8 @@ class Writer:
         )
         # what is registered later comes first
         self._converter.register_unstructure_hook_factory(
-            attrs.has, lambda cls: self._generic(cls)
+            attrs.has,
+            lambda cls: self._generic(cls),  # noqa: PLW0108 - cattrs counts arguments
         )
         hook = self._converter.register_unstructure_hook
         hook(str, str.__str__)  # of an enumeration, its text
@@ -70,11 +69,10 @@ class Writer:
         hook(Kind, self._kind)
         hook(ChildRule, self._child_rule)
         hook(Matching, self._matching)
-        is_one = {Condition: self._condition, Target: self._target}
-        for classes, write in is_one.items():
-            self._converter.register_unstructure_hook_func(
-                lambda cls, classes=classes: _among(cls, classes), write
-            )
+        conditions = get_args(Condition)
+        by_type = self._converter.register_unstructure_hook_func
+        by_type(lambda cls: cls == Condition or cls in conditions, self._condition)
+        by_type(lambda cls: isinstance(cls, type) and issubclass(cls, Target), self._target)
 
         by_hand = {Field: ("default",), Kind: ("cls",), FieldMapping: ("constant", "values")}
         self._plain = {
@@ -141,9 +139,7 @@ class Writer:
         back = {} if kind.converted_from is not None else {"converted_from": False}
         return id_ | class_ | told | back
 
-    def _difference(
-        self, kind: Kind, standard: Kind, fields: Iterable[Field]
-    ) -> dict[str, object]:
+    def _difference(self, kind: Kind, standard: Kind, fields: Iterable[Field]) -> dict[str, object]:
         told: dict[str, object] = {"like": standard.id}
         for one in attrs.fields(Kind):
             value = getattr(kind, one.name)
@@ -199,7 +195,7 @@ class Writer:
         return self._generic(Matching, normalizer=normalizer, same=same, rules=rules)(matching)
 
     def _match_rule(self, rule: Any) -> dict[str, object]:  # noqa: ANN401
-        by = override(unstruct_hook=lambda by: [_one_or_several(one) for one in by])
+        by = override(unstruct_hook=lambda by: [_in_order(one) for one in by])
         return self._generic(type(rule), by=by)(rule)
 
     def _normalizer(self, normalizer: object) -> object:
@@ -219,7 +215,7 @@ class Writer:
 
     def _target(self, target: Target) -> object:
         [way] = [way for way, cls in TARGETS.items() if type(target) is cls]
-        told = {way: target.kind}
+        told: dict[str, object] = {way: target.kind}
         told |= {
             name: one
             for name in ("id", "revision")
@@ -228,12 +224,6 @@ class Writer:
         if target.values:
             told["values"] = self._values(target.values, self.rules.kind(target.kind))
         return target.kind if told == {"find": target.kind} else told
-
-
-def _among(cls: object, classes: Any) -> bool:  # noqa: ANN401
-    return cls in (classes, *getattr(classes, "__args__", ())) or (
-        classes is Target and isinstance(cls, type) and issubclass(cls, Target)
-    )
 
 
 def _plainly(mapping: FieldMapping) -> str | None:

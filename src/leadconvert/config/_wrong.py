@@ -1,4 +1,4 @@
-"""What is wrong in a rules file, while it is read: raised where it is found, gathered with its path.
+"""What is wrong in a rules file while it is read: raised where it is found, told with its path.
 
 The path is made of the notes that cattrs, and `each`, put to what is raised below them.
 """
@@ -111,7 +111,7 @@ def below(error: Exception, path: Path = ()) -> Iterator[tuple[Path, Exception]]
         if isinstance(one, ForbiddenExtraKeysError):
             for key in sorted(one.extra_fields):
                 yield (*path, key), one
-        elif isinstance(one, Exception):
+        else:
             yield from below(one, path if step is None else (*path, step))
 
 

@@ -10,33 +10,23 @@ from hypothesis.strategies import SearchStrategy
 
 from leadconvert import (
     Actor,
-    AllOf,
-    AnyOf,
     Automation,
     AutomationRule,
     ChildRule,
-    Column,
-    Comparison,
-    Condition,
     Conflict,
     ConversionRules,
-    Create,
     Exceptions,
     Field,
     FieldMapping,
     FieldType,
-    Find,
     Kind,
     Leftovers,
     Limit,
-    Link,
     Losses,
     Made,
     Matching,
     MatchKey,
     MatchRule,
-    Merge,
-    Not,
     Option,
     OwnerRule,
     Ownership,
@@ -44,14 +34,22 @@ from leadconvert import (
     Plain,
     Required,
     Stage,
-    Target,
     Then,
-    Where,
     WithoutLeads,
 )
 from leadconvert.errors import DefinitionError
+from leadconvert.testing._complete_parts import (
+    SIMPLE,
+    columns,
+    conditions,
+    made_of,
+    raw,
+    some_target,
+    sorts,
+    special,
+)
 from leadconvert.testing.access import policies
-from leadconvert.testing.plain import ids, texts, users, values
+from leadconvert.testing.plain import texts, users, values
 from leadconvert.testing.rules import Project, conversion_rules
 
 
@@ -137,7 +135,7 @@ def _completed(draw: st.DrawFn, rules: ConversionRules) -> ConversionRules:
         lambda rules: st.fixed_dictionaries({"matching": _matching(rules)}),
         lambda rules: st.fixed_dictionaries({"owners": _owners(rules)}),
         lambda rules: st.fixed_dictionaries({"leftovers": _leftovers(rules)}),
-        lambda rules: st.fixed_dictionaries({"columns": _columns(rules)}),
+        lambda rules: st.fixed_dictionaries({"columns": columns(rules)}),
         lambda rules: st.fixed_dictionaries({"children": _children(rules)}),
         lambda rules: st.fixed_dictionaries({"policy": policies(rules)}),
         lambda rules: st.fixed_dictionaries({"automation": _automation(rules)}),
@@ -164,7 +162,7 @@ def _names(draw: st.DrawFn, rules: ConversionRules) -> Mapping[str, object]:
     name = draw(texts(filled=True))
     back = Field("back", "reference", to="lead", multiple=True)
     own = [back, Field(draw(texts(filled=True)), "text", label=draw(texts()))]
-    strange = _made(Kind, name, fields=own, converted_from="back", any_of=[["back"]])
+    strange = made_of(Kind, name, fields=own, converted_from="back", any_of=[["back"]])
     added = [] if strange is None or not draw(st.booleans()) else [strange]
     return {"kinds": [*labelled, *added]}
 
@@ -180,27 +178,14 @@ def _lead(draw: st.DrawFn, rules: ConversionRules) -> Mapping[str, object]:
     )
     choice = attrs.evolve(choice, default=draw(st.none() | values(choice, filled=True)))
     every = [
-        Field(f"UF {type_}", type_, default=draw(st.none() | _raw(Field("x", type_))))
-        for type_ in draw(st.lists(st.sampled_from(_SIMPLE), unique=True, max_size=4))
+        Field(f"UF {type_}", type_, default=draw(st.none() | raw(Field("x", type_))))
+        for type_ in draw(st.lists(st.sampled_from(SIMPLE), unique=True, max_size=4))
     ]
     custom = [*rules.lead.custom, choice, *every]
-    parts = draw(st.sampled_from([{}, {"owner": None}, {"opened": None, "name": None}]))
-    lead = attrs.evolve(rules.lead, custom=custom, **parts)
+    lead = attrs.evolve(rules.lead, custom=custom)
+    if draw(st.booleans()):
+        lead = attrs.evolve(lead, owner=None, name=None)
     return {"lead": lead, "declined": draw(st.sampled_from([{}, {"UF choice": [*rules.order]}]))}
-
-
-_SIMPLE: Final = [one for one in FieldType if one not in {FieldType.ENUMERATION, FieldType.REFERENCE}]
-
-
-def _raw(field: Field) -> SearchStrategy[object]:
-    """Draw a value that fits *field* in any of the forms that it accepts."""
-    one = values(field, filled=True)
-    text = texts(filled=True)
-    if field.type in {FieldType.URL, FieldType.EMAIL, FieldType.PHONE, FieldType.MESSENGER}:
-        return one | text
-    if field.type in {FieldType.MONEY, FieldType.DECIMAL}:
-        return one | st.integers(-5, 5)
-    return one
 
 
 @st.composite
@@ -220,7 +205,7 @@ def _pipeline(draw: st.DrawFn, pipeline: Pipeline, rules: ConversionRules) -> Pi
     fields = st.lists(st.sampled_from([*kind.members]), unique=True, min_size=1, max_size=2)
     required = [Required(draw(fields), failures=draw(st.booleans()))]
     required += [Required(draw(fields), since=draw(st.none() | st.sampled_from(names)))]
-    made = _made(
+    made = made_of(
         attrs.evolve,
         pipeline,
         stages=stages,
@@ -247,7 +232,10 @@ def _plain_parts(draw: st.DrawFn, rules: ConversionRules) -> Mapping[str, object
     limited = draw(st.sets(st.sampled_from(rules.order), max_size=2))
     staged = [kind.id for kind in rules.kinds if kind.stage is not None]
     made = [
-        Limit(name, draw(st.sampled_from([Made.ALWAYS, Made.NEVER, *[Made.NO_OPEN] * (name in staged)])))
+        Limit(
+            name,
+            draw(st.sampled_from([Made.ALWAYS, Made.NEVER, *[Made.NO_OPEN] * (name in staged)])),
+        )
         for name in sorted(limited)
     ]
     return {
@@ -262,7 +250,7 @@ def _plain_parts(draw: st.DrawFn, rules: ConversionRules) -> Mapping[str, object
 def _mappings(draw: st.DrawFn, rules: ConversionRules) -> list[FieldMapping]:
     """Draw the mappings there are, some of them saying more, and some that say something else."""
     changed = [draw(_refined(one, rules)) for one in rules.mappings]
-    added = draw(st.lists(_special(rules), max_size=3))
+    added = draw(st.lists(special(rules), max_size=3))
     found = list[FieldMapping]()
     for one in (*changed, *added):
         places = {(each.kind, each.target) for each in found if each.kind is not None}
@@ -277,11 +265,13 @@ def _refined(draw: st.DrawFn, mapping: FieldMapping, rules: ConversionRules) -> 
         return mapping
     own = rules.kind(mapping.kind)
     field = None if own is None else own.members[str(mapping.target)]
-    rule = draw(st.sampled_from([Conflict.FILL, Conflict.KEEP, Conflict.TAKE, *dict(rules.mergers)]))
-    raw = texts() if field is None else (_raw(field) | texts())
-    meanings = st.dictionaries(texts(), st.none() | raw, max_size=2)
+    rule = draw(
+        st.sampled_from([Conflict.FILL, Conflict.KEEP, Conflict.TAKE, *dict(rules.mergers)])
+    )
+    told = texts() if field is None else (raw(field) | texts())
+    meanings = st.dictionaries(texts(), st.none() | told, max_size=2)
     transforms = st.sampled_from([mapping.transform, *dict(rules.transforms)])
-    made = _made(
+    made = made_of(
         attrs.evolve,
         mapping,
         conflict=rule,
@@ -292,38 +282,16 @@ def _refined(draw: st.DrawFn, mapping: FieldMapping, rules: ConversionRules) -> 
     return mapping if made is None else made
 
 
-def _special(rules: ConversionRules) -> SearchStrategy[FieldMapping | None]:
-    """Draw mappings that make one value of several fields."""
-    lead = [name for name in rules.lead.members if not {*name} & {*"{}"}]
-    sources = st.lists(st.sampled_from(lead), min_size=1, max_size=3)
-    places = [(kind.id, field) for kind in rules.kinds for field in kind.members.values()]
-    into = st.sampled_from(places)
-    between = texts(max_length=5).map(lambda text: text.replace("{", "{{").replace("}", "}}"))
-    templates = st.builds(lambda names, glue: glue.join(f"{{{name}}}" for name in names), sources, between)
-    joined = st.builds(
-        lambda place, text: _made(FieldMapping.joined, place[0], place[1].id, text), into, templates
-    )
-    parts = st.dictionaries(st.sampled_from(["city", "street", "country"]), st.sampled_from(lead), min_size=1)
-    gathered = st.builds(
-        lambda place, parts: _made(FieldMapping.gathered, place[0], place[1].id, parts), into, parts
-    )
-    constant = into.filter(lambda place: place[1].type is not FieldType.REFERENCE).flatmap(
-        lambda place: _raw(place[1]).map(
-            lambda value: _made(FieldMapping.fixed, place[0], place[1].id, value)
-        )
-    )
-    return joined | gathered | constant
-
-
 @st.composite
 def _matching(draw: st.DrawFn, rules: ConversionRules) -> Matching:
-    lead = _sorts(rules.lead)
+    lead = sorts(rules.lead)
     found: list[MatchRule] = []
     for kind in rules.kinds:
-        sorts = sorted(lead & _sorts(kind))
-        if sorts and draw(st.booleans()):
-            some = st.sampled_from(sorts) | st.sets(st.sampled_from(sorts), min_size=1).map(sorted)
-            by = draw(st.lists(some, min_size=1, max_size=3))
+        shared = sorted(lead & sorts(kind))
+        is_matched: bool = draw(st.booleans())
+        if shared and is_matched:
+            several = st.lists(st.sampled_from(shared), min_size=1, unique=True)
+            by = draw(st.lists(several, min_size=1, max_size=3))
             found.append(MatchRule(kind.id, by, draw(st.sampled_from(Then))))
     return Matching(
         found,
@@ -336,11 +304,6 @@ def _matching(draw: st.DrawFn, rules: ConversionRules) -> Matching:
     )
 
 
-def _sorts(kind: Kind) -> set[str]:
-    types = {field.type for field in kind.members.values()} & {FieldType.EMAIL, FieldType.PHONE}
-    return {*(type_.value for type_ in types), *kind.keys}
-
-
 @st.composite
 def _owners(draw: st.DrawFn, rules: ConversionRules) -> list[OwnerRule]:
     owned = ["*", *(kind.id for kind in rules.kinds if kind.owner is not None)]
@@ -349,34 +312,9 @@ def _owners(draw: st.DrawFn, rules: ConversionRules) -> list[OwnerRule]:
         how = draw(st.sampled_from(Ownership))
         listed = how in {Ownership.LISTED, Ownership.ROTATED}
         among = draw(st.lists(users(), min_size=1, unique=True)) if listed else []
-        when = draw(st.none() | _conditions(rules))
+        when = draw(st.none() | conditions(rules))
         found.append(OwnerRule(draw(st.sampled_from(owned)), how, among=among, when=when))
     return found
-
-
-def _conditions(rules: ConversionRules) -> SearchStrategy[Condition]:
-    """Draw conditions on the lead, of which some are made of others."""
-    fields = [one for one in rules.lead.members.values() if one.type is not FieldType.ADDRESS]
-    lead = rules.lead
-
-    @st.composite
-    def where(draw: st.DrawFn) -> Where:
-        field = draw(st.sampled_from(fields))
-        how = draw(st.sampled_from(Comparison))
-        single = attrs.evolve(field, multiple=False, default=None, max_length=None)
-        value: object = None
-        if how is Comparison.IN:
-            value = draw(st.lists(_raw(single), min_size=1, max_size=2))
-        elif how not in {Comparison.FILLED, Comparison.EMPTY}:
-            value = draw(_raw(single))
-        one = Where(field.id, how, value)
-        return Where(field.id, "filled") if [*one.mistakes(lead, "")] else one
-
-    def combined(inner: SearchStrategy[Condition]) -> SearchStrategy[Condition]:
-        several = st.lists(inner, min_size=1, max_size=2)
-        return several.map(AllOf) | several.map(AnyOf) | inner.map(Not)
-
-    return st.recursive(where(), combined, max_leaves=3)
 
 
 @st.composite
@@ -391,25 +329,10 @@ def _leftovers(draw: st.DrawFn, rules: ConversionRules) -> list[Leftovers]:
         ]
         if draw(st.booleans()):
             field = draw(st.none() | st.sampled_from(fits)) if fits else None
-            found.append(Leftovers(kind.id, field, overflow=draw(st.sampled_from(["refuse", "shorten"]))))
-    return found
-
-
-@st.composite
-def _columns(draw: st.DrawFn, rules: ConversionRules) -> list[Column]:
-    header = texts(filled=True)
-    found = [draw(st.builds(Column, header, st.just("id"), prefix=st.none() | texts()) | texts().map(Column.numbered))]
-    for name, field in rules.lead.members.items():
-        if draw(st.integers(0, 9)) == 0:
-            made = _made(
-                Column,
-                draw(header),
-                name,
-                separator=draw(st.sampled_from([None, ";"])) if field.multiple else None,
-                default=draw(st.none() | texts()) if field.type is FieldType.TEXT else None,
+            found.append(
+                Leftovers(kind.id, field, overflow=draw(st.sampled_from(["refuse", "shorten"])))
             )
-            found += [] if made is None else [made]
-    return [*found, *map(Column.leave, draw(st.lists(header, unique=True, max_size=2)))]
+    return found
 
 
 @st.composite
@@ -417,7 +340,7 @@ def _children(draw: st.DrawFn, rules: ConversionRules) -> list[ChildRule]:
     """Draw what an open child of a lead is closed with, in any of the types there are."""
     closing = [
         Field(f"closed {type_}", type_)
-        for type_ in draw(st.lists(st.sampled_from(_SIMPLE), unique=True, max_size=3))
+        for type_ in draw(st.lists(st.sampled_from(SIMPLE), unique=True, max_size=3))
     ]
     note = Kind(
         "note",
@@ -425,7 +348,7 @@ def _children(draw: st.DrawFn, rules: ConversionRules) -> list[ChildRule]:
         label=draw(texts()),
         converted_from=None,
     )
-    close = {field.id: draw(_raw(field)) for field in closing}
+    close = {field.id: draw(raw(field)) for field in closing}
     return [*rules.children, ChildRule(note, close=close, asks=draw(st.booleans()))]
 
 
@@ -441,14 +364,14 @@ def _automation(draw: st.DrawFn, rules: ConversionRules) -> Automation:
     stages = [stage.id for stage in rules.lead_pipeline.stages]
     found: list[AutomationRule] = []
     for name in draw(st.lists(texts(filled=True), unique=True, max_size=3)):
-        into = draw(st.lists(_targets(rules), max_size=2))
+        into = draw(st.lists(some_target(rules), max_size=2))
         moves = not into or draw(st.booleans())
         found.append(
             AutomationRule(
                 name,
                 into,
                 on=draw(st.none() | st.sampled_from(stages)),
-                when=draw(st.none() | _conditions(rules)),
+                when=draw(st.none() | conditions(rules)),
                 to=draw(st.sampled_from(stages)) if moves else None,
                 closing=not moves,
                 close_activities=draw(st.booleans()),
@@ -468,26 +391,3 @@ def _automation(draw: st.DrawFn, rules: ConversionRules) -> Automation:
 
 def _goes(rules: ConversionRules, automation: Automation) -> bool:
     return _if_it_goes(rules, {"automation": automation}) is not rules
-
-
-@st.composite
-def _targets(draw: st.DrawFn, rules: ConversionRules) -> Target:
-    kind = draw(st.sampled_from(rules.kinds))
-    roles = (kind.stage, kind.pipeline, kind.converted_from)
-    own = [field for name, field in kind.members.items() if name not in roles and field.to is None]
-    chosen = draw(st.lists(st.sampled_from(own), unique_by=lambda one: one.id, max_size=2)) if own else []
-    given = {field.id: draw(st.none() | _raw(field)) for field in chosen}
-    return draw(
-        st.just(Find(kind.id, values=given))
-        | st.builds(lambda id_: Create(kind.id, values=given, id=id_), st.none() | ids())
-        | ids().map(lambda id_: Link(kind.id, id_))
-        | st.builds(lambda id_, seen: Merge(kind.id, id_, revision=seen), ids(), st.none() | ids())
-    )
-
-
-def _made(make: Callable[..., Any], *given: object, **named: object) -> Any:  # noqa: ANN401
-    """Return what *make* makes, or None where the parts do not go together."""
-    try:
-        return make(*given, **named)
-    except (DefinitionError, ValueError):
-        return None
