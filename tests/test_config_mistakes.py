@@ -813,9 +813,11 @@ class TestAllAtOnce:
 
     def test_columns_keep_their_numbers(self) -> None:
         """What is behind a column that cannot be read is told where it stands in the file."""
-        columns = "columns = [{ header = 5 }, { header = 'a', field = 'id' }, { header = 'b', field = 'titel' }]"
+        columns = (
+            "{ header = 5 }, { header = 'a', field = 'id' }, { header = 'b', field = 'titel' }"
+        )
         assert ["columns[0].header", "columns[2].field"] == [
-            one.partition(": ")[0] for one in in_rules(columns)
+            one.partition(": ")[0] for one in in_rules(f"columns = [{columns}]")
         ]
 
     def test_what_a_policy_finds_itself(self) -> None:

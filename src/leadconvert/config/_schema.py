@@ -42,6 +42,7 @@ __all__ = ["FILE", "generated", "write"]
 
 #: The file in the package that holds it.
 FILE: Final = "rules.schema.json"
+_PLACE: Final = Path(__file__).with_name(FILE)
 
 _Schema = dict[str, Any]
 _TEXT: Final[_Schema] = {"type": "string"}
@@ -67,7 +68,7 @@ def generated() -> _Schema:
     }
 
 
-def write(path: Path = Path(__file__).with_name(FILE)) -> None:
+def write(path: Path = _PLACE) -> None:
     """Write the schema, as the classes are now, into the package."""
     text = json.dumps(generated(), indent=2, ensure_ascii=False)
     path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
