@@ -95,6 +95,27 @@ class TestReport:
         assert ["UF_X", "UF_FREE"] == [one.field for one in found.questions]
 
 
+class TestDeclined:
+    def test_for_all_that_is_made(self) -> None:
+        """A custom field that was declined for each kind chosen is left behind, and not asked."""
+        by = rules(declined={"UF_X": ["deal"]})
+        lead = Lead(id="L-7", stage="NEW", title="x", last_name="y", custom={"UF_X": "blue"})
+        found = planned(by, "deal", lead=lead)
+        assert ["last_name"] == [row.field for row in found.dropped]
+        assert () == found.questions
+        assert ("UF_X", None, "left_behind", "declined", None) in found.explain()
+
+    def test_for_some(self) -> None:
+        """For a kind that it was not declined for it is asked about."""
+        by = rules(declined={"UF_X": ["deal"]})
+        lead = Lead(id="L-7", stage="NEW", title="x", last_name="y", custom={"UF_X": "blue"})
+        found = planned(by, "deal", "contact", lead=lead)
+        assert [("UF_X", "undecided")] == [(row.field, row.reason) for row in found.dropped]
+        assert ["UF_X"] == [one.field for one in found.questions]
+        linked = planned(by, Link("contact", "C-3"), lead=lead)
+        assert "UF_X" in {row.field for row in linked.dropped}
+
+
 class TestLenient:
     def test_left_in_peace(self) -> None:
         """Nothing is dropped and nobody asked; the explanation still says what stays behind."""

@@ -763,10 +763,13 @@ class TestQuestions:
         assert ({"deal": ("UF_O",)}, {}) == (question.choices, question.suggested)
 
     def test_a_kind_that_was_declined(self) -> None:
-        """Where the field was declined there is nothing to choose."""
+        """Where the field was declined there is nothing to choose; if everywhere, no question."""
         before = crm(SIZE, contact=[SIZE], deal=[SIZE])
         rules = attrs.evolve(before, declined={"UF_SIZE": ["deal"]})
-        assert {"deal": ()} == self.ask(rules).choices
+        lead = Lead(id="L-7", stage="new", title="Engine", custom={"UF_SIZE": 40})
+        p = plan(lead, ["contact", "deal"], rules=rules, actor=ADMIN, at=AT)
+        assert [{"contact": ("UF_SIZE",), "deal": ()}] == [one.choices for one in p.questions]
+        assert () == plan(lead, ["deal"], rules=rules, actor=ADMIN, at=AT).questions
 
     def test_a_field_that_nobody_described(self) -> None:
         """A value of a field the rules do not have is asked about, without a suggestion."""

@@ -47,6 +47,8 @@ def leftovers(
             yield Row(name, None, Outcome.LEFT_BEHIND, str(FieldMapping.leave(name)), None)
         elif name in carry and not carry[name]:
             yield Row(name, None, Outcome.LEFT_BEHIND, "carry", None)
+        elif kinds and kinds <= {*rules.declined.get(name, ())}:
+            yield Row(name, None, Outcome.LEFT_BEHIND, "declined", None)
         elif any(one.kind in kinds for one in mappings):
             yield Row(name, None, Outcome.DROPPED, None, "transform_empty")
         elif mappings or name in carry:
