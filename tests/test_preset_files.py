@@ -22,7 +22,7 @@ class TestFiles:
 
     def test_they_are_written_from_it(self, name: str, rules: ConversionRules) -> None:
         """The file is what the preset is written as, under the line for editors."""
-        first, rest = (EXAMPLES / f"{name}.toml").read_text("utf-8").split("\n", 1)
+        first, _, rest = (EXAMPLES / f"{name}.toml").read_text("utf-8").split("\n", 2)
         assert first.startswith("#:schema ")
         assert config.dumps(rules) == rest
 
