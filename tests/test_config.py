@@ -4,7 +4,7 @@ import importlib
 import json
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -44,9 +44,11 @@ from leadconvert import (
     Ref,
     Required,
     Role,
+    Severity,
     Stage,
     Where,
     config,
+    lint,
     presets,
 )
 from leadconvert.config import _layout, _schema, _versions
@@ -219,9 +221,13 @@ class TestValues:
 
 
 class TestForms:
-    def test_the_preset(self) -> None:
-        """Bitrix24's rules come back, and are written in a few plain lines."""
-        both_ways(presets.bitrix24())
+    @pytest.mark.parametrize("preset", [presets.bitrix24, presets.salesforce])
+    def test_the_presets(self, preset: Callable[[], ConversionRules]) -> None:
+        """The rules of every system come back as they are."""
+        both_ways(preset())
+
+    def test_a_file_of_a_preset(self) -> None:
+        """Bitrix24's rules are written in a few plain lines."""
         lines = config.dumps(presets.bitrix24()).splitlines()
         assert {
             "like": "company",
@@ -568,6 +574,11 @@ class TestFiles:
         assert config.schema() == json.loads(shipped.read_text("utf-8"))
         data = json.loads(json.dumps(told(path.read_text("utf-8")), default=str))
         assert [] == [*Draft202012Validator(config.schema()).iter_errors(data)]
+
+    def test_the_sample_has_nothing_to_mend(self) -> None:
+        """Lint has notes on the sample, and nothing graver."""
+        found = lint(config.load(ROOT / "docs" / "examples" / "crm.toml"))
+        assert {Severity.NOTE} == {one.severity for one in found}
 
     def test_nothing_is_written_of_what_has_no_form(self, tmp_path: Path) -> None:
         """A refusal leaves the file as it was."""

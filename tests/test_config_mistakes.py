@@ -811,6 +811,20 @@ class TestAllAtOnce:
             "kinds: a list is needed here, not a value of type whole number (correct it)"
         ] == mistakes(f"schema_version = 1\nkinds = 5\n{LEADS}")
 
+    def test_one_slip_in_what_a_kind_is_like(self) -> None:
+        """What was meant is not missed elsewhere as well; what is like nothing at all is."""
+        kinds = "kinds = [{ like = 'compny' }, { like = 'contact' }]"
+        mapped = "mappings = [{ source = 'title', kind = 'company', target = 'name' }]"
+        text = f"schema_version = 1\n{kinds}\n{mapped}\n{LEADS}"
+        slip = "kinds[0].like: there is no standard kind {!r}"
+        assert [f"{slip.format('compny')}, did you mean 'company'? (correct the name)"] == (
+            mistakes(text)
+        )
+        assert [
+            f"{slip.format('xyz')} (correct the name)",
+            "mappings[0].kind: there is no kind 'company' (correct the name)",
+        ] == mistakes(text.replace("compny", "xyz"))
+
     def test_columns_keep_their_numbers(self) -> None:
         """What is behind a column that cannot be read is told where it stands in the file."""
         columns = (

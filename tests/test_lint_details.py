@@ -245,6 +245,8 @@ class TestMisfits:
         lists = {"yes": [True, False], "no": [True]}
         assert ["wrong_type"] == [code for code, _ in told(one(many, flags, values=lists))]
         assert [] == told(one(INVOICE, flags, values=lists))
+        usual = attrs.evolve(flags, default=[True, False])
+        assert [] == told(one(many, usual, values={"yes": True, "no": False}))
 
     def test_a_list_for_one_value_does_not_fit(self) -> None:
         """A value map must not make several where one belongs."""

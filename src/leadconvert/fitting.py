@@ -216,7 +216,8 @@ class _Arrival:
 
     def _misfit(self, value: object) -> str | None:
         """Return why the target refuses one value, or None."""
-        one = attrs.evolve(self.target, multiple=False) if self.flow.several else self.target
+        single = attrs.evolve(self.target, multiple=False, default=None)
+        one = single if self.flow.several else self.target
         try:
             one.accept(self._cut(value))
         except MisfitError as misfit:
@@ -265,7 +266,7 @@ def _misplaced(rules: ConversionRules, kind: Kind, mapping: FieldMapping) -> Ite
     for name, flow in ways:
         if flow is None or not flow.is_text:
             continue  # which is told already
-        given = [str(one) for one in _given(mapping, flow) if not is_empty(one)]
+        given = [one for one in _given(mapping, flow) if isinstance(one, str) and one.strip()]
         if flow.options is None:
             yield _about("free_text", mapping, name, options=tuple(there))
         elif wrong := tuple(one for one in given if one not in there):

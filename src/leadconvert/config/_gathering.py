@@ -153,6 +153,10 @@ class _Gathering:
                     of_parts = problem.place or problem.code == "bad_value"
                     if not self._follows(problem) and not (of_parts and self._is_broken(path)):
                         self._tell(self._refined(path, problem), problem)
+                    if problem.params.get("what") == "standard kind":
+                        # what it was meant to be is not to be wondered at either
+                        meant = problem.params.get("did_you_mean")
+                        self.tainted.update([str(meant)] if meant else [])
             case _:
                 why = str(error.args[0] if error.args else type(error).__name__)
                 self._tell(path, mistake("bad_value", "", why=why))

@@ -43,7 +43,8 @@ def json_text(data: Mapping[str, object], schema: str | None) -> str:
 
 
 def _table(path: _Path, table: Mapping[str, object]) -> Iterator[str]:
-    """Yield the lines of a table: first what stands on lines of its own, then what has a head."""
+    """Yield the lines of a table: what stands on one line, then lists, then what has a head."""
+    lists: list[tuple[str, object]] = []
     blocks: list[tuple[_Path, Mapping[str, object], str]] = []
     for key, value in table.items():
         inner = (*path, key)
@@ -52,8 +53,12 @@ def _table(path: _Path, table: Mapping[str, object]) -> Iterator[str]:
             blocks.append((inner, value, f"[{head}]"))
         elif isinstance(value, list) and _is_blocks(path, value):
             blocks += ((inner, one, f"[[{head}]]") for one in value)
+        elif isinstance(value, list):
+            lists.append((key, value))
         else:
             yield from _lines(key, value)
+    for key, value in lists:
+        yield from _lines(key, value)
     for inner, value, head in blocks:
         lines = [*_table(inner, value)]
         # a head that only others follow goes without saying
