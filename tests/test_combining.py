@@ -174,7 +174,7 @@ class TestShortened:
         ],
     )
     def test_where_it_is_cut(self, text: str, length: int, expected: str) -> None:
-        """A letter keeps its accent, or goes with it, as a joined sign does; blanks go at the end."""
+        """A letter keeps its accent, or goes with it, as joined signs do; no blank is at the end."""
         assert expected == shortened(text, length)
 
 
@@ -192,6 +192,7 @@ class TestNames:
             ("ada lovelace", "ada", "lovelace"),
             ("  Ada   Lovelace ", "Ada", "Lovelace"),
             ("", "", ""),
+            (" , ", "", ","),
         ],
     )
     def test_split(self, full: str, given: str, family: str) -> None:
@@ -435,8 +436,8 @@ class TestMistakes:
             (
                 lambda: FieldMapping.gathered("company", "address", {"citi": "UF_CITY"}),
                 (
-                    "mapping parts → company.address: there is no part of an address 'citi', did you mean"
-                    " 'city'? (correct the name)"
+                    "mapping parts → company.address: there is no part of an address 'citi',"
+                    " did you mean 'city'? (correct the name)"
                 ),
             ),
             (

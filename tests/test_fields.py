@@ -401,6 +401,7 @@ class TestKind:
             DEAL.converted_from,
         )
         assert (("last_name", "first_name"),) == CONTACT.any_of
+        assert () == Kind("invoice", fields=[BACK], any_of=[[]]).any_of
         assert "currency" == DEAL.members["amount"].currency
         assert FieldType.MONEY is LEAD.members["amount"].type
         assert Deal(id="D-5", title="Engine") == DEAL.build("D-5", {"title": "Engine"})

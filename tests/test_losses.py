@@ -363,8 +363,8 @@ class TestMistakes:
             (
                 [Leftovers("deal", "amount")],
                 (
-                    "leftovers → deal.amount: amount does not fit leftovers: it holds no single text"
-                    " (choose a field of the same type)"
+                    "leftovers → deal.amount: amount does not fit leftovers: it holds no single"
+                    " text (choose a field of the same type)"
                 ),
             ),
             (

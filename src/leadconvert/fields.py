@@ -302,7 +302,8 @@ def _keys(values: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
 
 
 def _groups(values: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(texts(group) for group in values)
+    # of none at all nothing can be filled, so nothing is asked for
+    return tuple(group for group in map(texts, values) if group)
 
 
 @attrs.frozen

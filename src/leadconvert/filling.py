@@ -24,6 +24,7 @@ from leadconvert.values import Product, is_empty
 
 __all__ = ["Filler"]
 
+
 @attrs.define(kw_only=True)
 class Filler:
     """Fills one target; afterwards *values*, *rows* and *problems* say how.

@@ -46,7 +46,7 @@ def _family_name(value: object) -> object:
 def _names(full: str) -> tuple[str, str]:
     """Split a full name: "Lovelace, Ada", or the family's last with what is small before it."""
     family, comma, given = (part.strip() for part in full.partition(","))
-    if comma:
+    if comma and (given or family):
         return given, family
     words = full.split()
     start = max(len(words) - 1, 0)
