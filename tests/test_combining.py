@@ -174,7 +174,7 @@ class TestShortened:
         ],
     )
     def test_where_it_is_cut(self, text: str, length: int, expected: str) -> None:
-        """A letter keeps its accent, or goes with it, as joined signs do; no blank is at the end."""
+        """A letter keeps its accent, or goes with it, as joined signs do; blanks at the end go."""
         assert expected == shortened(text, length)
 
 
