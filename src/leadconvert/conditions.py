@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 import attrs
 
-from leadconvert.errors import DefinitionError
+from leadconvert.errors import chosen
 from leadconvert.fields import Field, FieldType, Kind, MisfitError
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.values import Channel, freeze, is_empty
@@ -91,12 +91,7 @@ def _only_conditions(self: object, attribute: "attrs.Attribute[T]", value: T) ->
 
 
 def _comparison(value: str) -> Comparison:
-    try:
-        return Comparison(value)
-    except ValueError:
-        raise DefinitionError(
-            [unknown("comparison", value, list(Comparison), "condition")]
-        ) from None
+    return chosen(Comparison, value, "comparison", "condition")
 
 
 @attrs.frozen

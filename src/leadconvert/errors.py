@@ -7,9 +7,10 @@ text where a list belongs) is an ordinary `TypeError` or `ValueError`.
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from enum import Enum
+from typing import ClassVar, TypeVar
 
-from leadconvert.problems import Cause, Problem
+from leadconvert.problems import Cause, Problem, unknown
 from leadconvert.values import Ref
 
 
@@ -38,6 +39,8 @@ __all__ = [
     "UnknownTargetError",
     "refusal",
 ]
+
+E = TypeVar("E", bound=Enum)
 
 
 def _detailed(problem: Problem) -> dict[str, object]:
@@ -117,6 +120,24 @@ class DefinitionError(LeadConvertError):
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.problems))
+
+
+def chosen(cls: type[E], value: object, what: str, place: str) -> E:
+    """Return the member of *cls* that *value* is or names; *what* says in a refusal what it is.
+
+    Raises:
+        leadconvert.errors.DefinitionError: it is none.
+
+    Example:
+        >>> from leadconvert import Overflow
+        >>> from leadconvert.errors import chosen
+        >>> chosen(Overflow, "shorten", "choice", "mapping")
+        <Overflow.SHORTEN: 'shorten'>
+    """
+    try:
+        return cls(value)
+    except ValueError:
+        raise DefinitionError([unknown(what, str(value), list(cls), place)]) from None
 
 
 class ConversionError(LeadConvertError):

@@ -13,7 +13,7 @@ from typing import Final, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
-from leadconvert.errors import DefinitionError
+from leadconvert.errors import DefinitionError, chosen
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
 from leadconvert.values import (
@@ -149,10 +149,7 @@ def _readable(id_: str) -> str:
 
 
 def _field_type(value: FieldType | str) -> FieldType:
-    try:
-        return FieldType(value)
-    except ValueError:
-        raise DefinitionError([unknown("field type", value, list(FieldType), "field")]) from None
+    return chosen(FieldType, value, "field type", "field")
 
 
 @attrs.frozen

@@ -6,7 +6,7 @@ from enum import StrEnum
 import attrs
 from attrs import validators
 
-from leadconvert.errors import DefinitionError
+from leadconvert.errors import chosen
 from leadconvert.fields import Kind
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.problems import Problem, mistake, twice, unknown
@@ -32,10 +32,7 @@ class Made(StrEnum):
 
 
 def _made(value: str) -> Made:
-    try:
-        return Made(value)
-    except ValueError:
-        raise DefinitionError([unknown("limit", value, list(Made), "limits")]) from None
+    return chosen(Made, value, "limit", "limits")
 
 
 @attrs.frozen

@@ -6,7 +6,7 @@ from enum import StrEnum
 import attrs
 from attrs import validators
 
-from leadconvert.errors import DefinitionError
+from leadconvert.errors import chosen
 from leadconvert.fields import FieldType, Kind
 from leadconvert.mapping import Overflow, overflow_of
 from leadconvert.problems import Problem, mistake, twice, unknown
@@ -45,10 +45,7 @@ def losses_of(value: str) -> Losses:
         >>> losses_of("report")
         <Losses.REPORT: 'report'>
     """
-    try:
-        return Losses(value)
-    except ValueError:
-        raise DefinitionError([unknown("choice", value, list(Losses), "losses")]) from None
+    return chosen(Losses, value, "choice", "losses")
 
 
 @attrs.frozen

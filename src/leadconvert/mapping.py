@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from leadconvert.errors import DefinitionError
+from leadconvert.errors import DefinitionError, chosen
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.templates import Template, worded
 from leadconvert.transforms import SPLITTING, Transform
@@ -42,10 +42,7 @@ def overflow_of(value: str) -> Overflow:
         >>> overflow_of("shorten")
         <Overflow.SHORTEN: 'shorten'>
     """
-    try:
-        return Overflow(value)
-    except ValueError:
-        raise DefinitionError([unknown("choice", value, list(Overflow), "mapping")]) from None
+    return chosen(Overflow, value, "choice", "mapping")
 
 
 class TransformError(Exception):

@@ -12,7 +12,7 @@ from typing import Final, Literal, Protocol
 import attrs
 from attrs import validators
 
-from leadconvert.errors import DefinitionError
+from leadconvert.errors import chosen
 from leadconvert.fields import FieldType, Kind
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.records import Record
@@ -228,10 +228,7 @@ class Then(StrEnum):
 
 
 def _then(value: str) -> Then:
-    try:
-        return Then(value)
-    except ValueError:
-        raise DefinitionError([unknown("consequence", value, list(Then), "match rule")]) from None
+    return chosen(Then, value, "consequence", "match rule")
 
 
 def _combinations(values: Iterable[str | Iterable[str]]) -> tuple[frozenset[str], ...]:

@@ -8,7 +8,7 @@ from attrs import validators
 
 from leadconvert.access import ANY
 from leadconvert.conditions import AllOf, AnyOf, Condition, Not, Where
-from leadconvert.errors import DefinitionError
+from leadconvert.errors import chosen
 from leadconvert.fields import Kind
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.records import Lead
@@ -37,12 +37,7 @@ class Ownership(StrEnum):
 
 
 def _ownership(value: str) -> Ownership:
-    try:
-        return Ownership(value)
-    except ValueError:
-        raise DefinitionError(
-            [unknown("ownership", value, list(Ownership), "owner rule")]
-        ) from None
+    return chosen(Ownership, value, "ownership", "owner rule")
 
 
 @attrs.frozen

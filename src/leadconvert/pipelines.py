@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import attrs
 
-from leadconvert.errors import DefinitionError
+from leadconvert.errors import DefinitionError, chosen
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import is_empty, texts
 
@@ -28,10 +28,7 @@ class StageRole(StrEnum):
 
 
 def _role(value: StageRole | str) -> StageRole:
-    try:
-        return StageRole(value)
-    except ValueError:
-        raise DefinitionError([unknown("stage role", value, list(StageRole), "stage")]) from None
+    return chosen(StageRole, value, "stage role", "stage")
 
 
 @attrs.frozen
