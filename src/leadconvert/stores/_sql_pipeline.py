@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from leadconvert.stores._sql_sending import ROWS, Sent, Statement, Values
+from leadconvert.stores._sql_sent import ROWS, Sent, Statement, Values
 
 
 __all__ = ["exchange"]

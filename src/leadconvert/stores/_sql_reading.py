@@ -33,7 +33,8 @@ from leadconvert import (
 from leadconvert.errors import StoreError, UnfitValueError
 from leadconvert.stores._sql_ledger import Entry, Ledger
 from leadconvert.stores._sql_rows import Reader, chunks, told
-from leadconvert.stores._sql_sending import Batch, Statement
+from leadconvert.stores._sql_sending import Batch
+from leadconvert.stores._sql_sent import Statement
 from leadconvert.stores._sql_tables import Shape, Tables
 from leadconvert.stores._sql_values import Form, Unholdable, check
 

@@ -13,7 +13,8 @@ from leadconvert import ConversionRules, FrozenMap, GenericRecord, Kind, Record,
 from leadconvert.codec import Codec
 from leadconvert.errors import UnfitValueError
 from leadconvert.stores._sql_places import IDENTITY, MISSING, Place
-from leadconvert.stores._sql_sending import AT_ONCE, Batch, Statement
+from leadconvert.stores._sql_sending import AT_ONCE, Batch
+from leadconvert.stores._sql_sent import Statement
 from leadconvert.stores._sql_tables import Shape, Tables
 from leadconvert.stores._sql_values import Unholdable, check
 from leadconvert.values import attributes

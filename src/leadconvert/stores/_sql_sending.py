@@ -1,45 +1,19 @@
 """How statements get to a database: SQLite takes them one by one, PostgreSQL many in one go."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import ARRAY, Column, Connection, Select, Text, TextClause, any_, bindparam
+from sqlalchemy import ARRAY, Column, Connection, Text, any_, bindparam
 from sqlalchemy.sql import ColumnElement
-from sqlalchemy.sql.dml import UpdateBase
+
+from leadconvert.stores._sql_sent import Sent, Statement, Values
 
 
-__all__ = ["AT_ONCE", "ROWS", "Batch", "Sent", "Statement", "Values", "send"]
-
-#: What a statement is given for one row.
-Values = Mapping[str, object]
+__all__ = ["AT_ONCE", "Batch", "send"]
 
 #: So many ids at most go into one statement: SQLite does not take any number of parameters.
 AT_ONCE: Final = 10_000
-#: The parameter by which a statement is given all its rows.
-ROWS: Final = "rows"
-
-
-@attrs.frozen(eq=False)
-class Statement:
-    """A statement that is made once and sent often; *in_one* is given all its rows as JSON."""
-
-    executable: Select[Any] | UpdateBase | TextClause
-    in_one: bool = False
-    #: What a driver gets, once that is known.
-    texts: dict[str, str] = attrs.field(factory=dict, init=False, repr=False)
-
-
-@attrs.define(eq=False)
-class Sent:
-    """A statement on its way, with the rows it is given; then what the database answers."""
-
-    statement: Statement
-    given: Sequence[Values]
-    asks: bool = False
-    answer: list[Sequence[Any]] = attrs.field(factory=list, init=False)
-    #: How many rows were changed.
-    count: int = attrs.field(default=0, init=False)
 
 
 def send(connection: Connection, statements: Iterable[Sent]) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from leadconvert.stores._sql_rows import MARK
-from leadconvert.stores._sql_sending import ROWS, Statement
+from leadconvert.stores._sql_sent import ROWS, Statement
 from leadconvert.stores._sql_tables import Tables
 
 

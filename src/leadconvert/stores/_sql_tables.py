@@ -31,7 +31,7 @@ from leadconvert.stores._sql_layout import (
     to_data,
 )
 from leadconvert.stores._sql_places import Place, places_of
-from leadconvert.stores._sql_sending import Statement
+from leadconvert.stores._sql_sent import Statement
 from leadconvert.stores._sql_values import Data, Form
 from leadconvert.values import digest
 

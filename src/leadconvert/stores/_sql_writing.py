@@ -10,7 +10,8 @@ from leadconvert import Ref
 from leadconvert.errors import ConflictError
 from leadconvert.stores._sql_ledger import Entry, Ledger, Links
 from leadconvert.stores._sql_rows import MARK, Writer
-from leadconvert.stores._sql_sending import Sent, Values, send
+from leadconvert.stores._sql_sending import send
+from leadconvert.stores._sql_sent import Sent, Values
 from leadconvert.stores._sql_statements import Statements
 from leadconvert.stores._sql_tables import Shape
 
