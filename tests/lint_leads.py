@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Final, cast
 
+import attrs
+
 from leadconvert import (
     Actor,
     Address,
@@ -49,7 +51,11 @@ _ONE: Final[Mapping[FieldType, tuple[object, ...]]] = {
     FieldType.BOOLEAN: (True, False),
     FieldType.DATE: (date(2027, 1, 31),),
     FieldType.DATETIME: (AT, datetime(2027, 1, 31, 1, 1, 1, 1, tzinfo=_ZONE)),
-    FieldType.ADDRESS: (Address(country="x" * LONG, city="y"), Address(street="x")),
+    FieldType.ADDRESS: (
+        Address(country="x" * LONG, city="y"),
+        Address(street="x"),
+        Address(**{one.name: "x" * LONG for one in attrs.fields(Address)}),
+    ),
     FieldType.PRODUCT: (Product(name="x" * LONG, price=1),),
 }
 

@@ -173,10 +173,34 @@ class TestLossy:
     def test_a_part_of_a_template(self) -> None:
         """Of several fields in a text one may be the part that is not taken."""
         lead = [Field("UF_A", "date"), Field("UF_B", "date")]
-        for text, codes in (("{UF_A} {UF_B}", ["part_only"] * 2), ("{UF_A}", [])):
+        both, one = ["part_only"] * 2, ["part_only"]
+        for text, codes in (("{UF_A} {UF_B}", both), ("{UF_A}", []), ("{UF_A} x", one)):
             mapping = FieldMapping(None, "thing", "note", template=text, transform="family_name")
             rules = ruled(mapping, lead=lead, thing=[TEXT])
             assert codes == [code for code, _ in told(rules)]
+
+    @pytest.mark.parametrize(
+        ("source", "transform", "codes"),
+        [
+            (Field("UF_X", "integer"), "given_name", ["part_only"]),
+            (Field("UF_X", "integer"), "family_name", []),
+            (Field("UF_X", "enumeration", options=["hot"]), "given_name", ["part_only"]),
+            (Field("UF_X", "enumeration", options=["hot"]), "family_name", []),
+            (Field("UF_X", "enumeration", options=["so hot"]), "family_name", ["part_only"]),
+        ],
+    )
+    def test_a_single_word(self, source: Field, transform: str, codes: list[str]) -> None:
+        """Of a single word all is the family's name, and nothing is left for the given one."""
+        mapping = FieldMapping("UF_X", "thing", "note", transform=transform)
+        rules = ruled(mapping, lead=[source], thing=[TEXT])
+        assert codes == [code for code, _ in told(rules)]
+
+    def test_several_in_a_template(self) -> None:
+        """Several values in one text are several words."""
+        many = Field("UF_X", "date", multiple=True)
+        mapping = FieldMapping(None, "thing", "note", template="{UF_X}", transform="family_name")
+        rules = ruled(mapping, lead=[many], thing=[TEXT])
+        assert ["part_only"] == [code for code, _ in told(rules)]
 
     def test_product_lines_in_a_template(self) -> None:
         """A template tells products by their names alone."""

@@ -90,20 +90,22 @@ def _loss(field: Field, mapping: FieldMapping) -> str | None:
     if mapping.transform == "first" and field.multiple and not mapping.combines:
         return "first_only"
     if mapping.transform in SPLITTING:
-        alone = len(mapping.sources) == 1 or not mapping.combines
-        return None if alone and not _can_be_split(field, mapping) else "part_only"
+        told = mapping.combines and (field.multiple or mapping.template != f"{{{field.id}}}")
+        return "part_only" if told or _is_split(field, mapping) else None
     written = mapping.combines or mapping.transform == "join"
     return "as_text" if written and field.type is FieldType.PRODUCT else None
 
 
-def _can_be_split(field: Field, mapping: FieldMapping) -> bool:
-    """Whether there are two parts in values of a field; of what does not fit nothing is taken."""
-    flow = Flow.of(field)
-    if flow.by(mapping.transform) is None:
+def _is_split(field: Field, mapping: FieldMapping) -> bool:
+    """Whether a transform leaves anything out; of what does not fit nothing is taken at all."""
+    flow, transform = Flow.of(field), str(mapping.transform)
+    if flow.by(transform) is None:
         return False
     if flow.options is not None:
-        return any(not set(" ,").isdisjoint(option) for option in flow.options)
-    return flow.is_text or field.type in {FieldType.ADDRESS, FieldType.DATETIME}
+        return any(TRANSFORMS[transform](option) != option for option in flow.options)
+    # of a single word, such as a number or a day, all is the family's
+    several = flow.is_text or field.type in {FieldType.ADDRESS, FieldType.DATETIME}
+    return several or transform == "given_name"
 
 
 def misfits(rules: ConversionRules, mapping: FieldMapping) -> Iterator[Finding]:
