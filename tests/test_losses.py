@@ -324,6 +324,21 @@ class TestExtras:
         assert "comments" not in draft.values
         assert "blue" not in repr(found.shown())
 
+    def test_hidden_beside_others(self) -> None:
+        """Of extras only those are hidden that are hidden on the lead, filled or not."""
+        by = rules(
+            lead=attrs.evolve(LEAD, custom=[Field("UF_X", "text", sensitive=True)]),
+            leftovers=[Leftovers("deal")],
+            policy=Policy(
+                [Role("sales", [Grant("*", ["read", "create", "update", "convert", "move"])])]
+            ),
+        )
+        for custom in ({}, {"UF_X": "blue"}):
+            lead = Lead(id="L-7", stage="NEW", title="Engine", tags=["new"], custom=custom)
+            [draft] = planned(by, "deal", lead=lead).shown().targets
+            assert ("new",) == draft.values["lead.tags"]
+            assert "lead.UF_X" not in draft.values
+
     def test_taken_back(self) -> None:
         """What was added to a record is taken away again with the rest."""
         by = rules(leftovers=[Leftovers("contact", "comments")])

@@ -181,14 +181,14 @@ class Keeping:
         values: Mapping[str, object],
         problems: Sequence[Problem] = (),
     ) -> Kept:
-        hides = not self.hidden.isdisjoint(names)
         wheres = [*values] if one.field is None else [one.field] * len(names)
+        hidden = {where for name, where in zip(names, wheres, strict=True) if name in self.hidden}
         outcome = Outcome.REFUSED if problems else Outcome.CARRIED
         return Kept(
             draft=attrs.evolve(
                 draft,
                 values={**draft.values, **values},
-                unseen=draft.unseen.union(values if hides else ()),
+                unseen=draft.unseen | hidden,
             ),
             rows=tuple(
                 Row(name, f"{draft.name}.{where}", outcome, str(one), "leftovers")
