@@ -267,6 +267,7 @@ class OwnsUntold(Sabotaged):
 
     @property
     def owns_transaction(self) -> bool:
+        # it is the bug that is planted
         return None  # type: ignore[return-value]
 
 

@@ -52,6 +52,7 @@ def _try(data: dict[str, object], chance: random.Random, found: Counter[str]) ->
     form = chance.choice(_FORMS)
     found["files"] += 1
     try:
+        # what stands behind the names is of several types
         config.loads(text_of(data, form), form, **BOUND)  # type: ignore[arg-type]
     except DefinitionError as error:
         found["refused"] += 1

@@ -118,6 +118,7 @@ def from_data(data: object) -> dict[str, KindLayout]:
                 str(one["table"]),
                 {name: (str(form), str(column)) for name, (form, column) in one["fields"].items()},
             )
+            # what has no such items is refused below
             for kind, one in data.items()  # type: ignore[attr-defined]
         }
     except (AttributeError, KeyError, TypeError, ValueError):

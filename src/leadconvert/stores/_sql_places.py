@@ -119,6 +119,7 @@ class Place:
             case Form.JSON if not self.described:
                 return codec.from_data({"value": stood[0]}, self.type).value
             case Form.JSON:
+                # a type that is known only while the program runs
                 cls: Any = tuple[self.type, ...] if self.multiple else self.type  # type: ignore[name-defined]
                 found: object = codec.from_data(stood[0], cls)
                 return found

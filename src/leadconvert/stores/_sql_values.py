@@ -57,6 +57,7 @@ class _Exact(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: object, dialect: Dialect) -> Decimal | None:
         del dialect
+        # what else the driver gives is None, or is it already
         return Decimal(value) if isinstance(value, str) else value  # type: ignore[return-value]
 
 
@@ -77,6 +78,7 @@ class _Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: object, dialect: Dialect) -> datetime | None:
         del dialect
+        # as above
         return datetime.fromisoformat(value) if isinstance(value, str) else value  # type: ignore[return-value]
 
 
