@@ -38,7 +38,7 @@ from leadconvert import (
     errors,
 )
 from leadconvert.acting import Chain
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 AT: Final = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

@@ -70,7 +70,7 @@ from leadconvert import (
 )
 from leadconvert.codec import Codec
 from leadconvert.errors import Cause
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.products import remaining
 from leadconvert.values import is_empty
 

@@ -27,7 +27,7 @@ from leadconvert import (
 )
 from leadconvert.agreeing import already_open, disagreements
 from leadconvert.errors import Cause, Problem
-from leadconvert.fields import COMPANY, CONTACT, DEAL
+from leadconvert.kinds import COMPANY, CONTACT, DEAL
 from leadconvert.linking import Links, there
 from leadconvert.rights import Rights
 from leadconvert.settling import Settled

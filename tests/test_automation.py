@@ -33,7 +33,7 @@ from leadconvert import (
 )
 from leadconvert.automation import automation_mistakes
 from leadconvert.codec import Codec
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 ROBOT = Actor("robot", roles=["automation"])

@@ -23,7 +23,7 @@ from leadconvert import (
     errors,
 )
 from leadconvert.children import child_mistakes, pointers
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 TO_LEAD = Field("lead_id", "reference", to="lead")

@@ -44,7 +44,7 @@ from leadconvert import (
     wanted,
 )
 from leadconvert.errors import Cause, Problem
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

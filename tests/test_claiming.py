@@ -49,7 +49,7 @@ from leadconvert import (
     wanted,
 )
 from leadconvert.claiming import claims
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.records import changed
 from leadconvert.whole import Whole
 

@@ -13,7 +13,8 @@ from leadconvert import Channel, Column, Field, FrozenMap, presets
 from leadconvert.cells import format_flaw
 from leadconvert.columns import column_mistakes, filled_by, names_of
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import LEAD, FieldType, MisfitError
+from leadconvert.fields import FieldType, MisfitError
+from leadconvert.kinds import LEAD
 
 
 NUMBER = Column("No", "id")

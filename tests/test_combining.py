@@ -31,7 +31,7 @@ from leadconvert import (
     plan,
 )
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.templates import Template, shortened, worded
 from leadconvert.transforms import TRANSFORMS
 

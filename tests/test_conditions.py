@@ -29,7 +29,7 @@ from leadconvert import (
     presets,
 )
 from leadconvert.codec import Codec
-from leadconvert.fields import DEAL, LEAD
+from leadconvert.kinds import DEAL, LEAD
 
 
 NOON = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

@@ -54,7 +54,7 @@ from leadconvert import (
 from leadconvert.config import _layout, _schema, _versions
 from leadconvert.config._paths import entries
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.testing import BOUND, Project, Spelling
 
 

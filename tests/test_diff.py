@@ -44,7 +44,7 @@ from leadconvert import (
     testing,
 )
 from leadconvert.codec import Codec
-from leadconvert.fields import LEAD
+from leadconvert.kinds import LEAD
 
 
 BACK: Final = Field("converted_from", "reference", to="lead", multiple=True)

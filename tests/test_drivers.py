@@ -82,7 +82,7 @@ from leadconvert.errors import (
     UnavailableError,
     UnfitValueError,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.records import changed
 from leadconvert.stores import (
     BulkStore,

@@ -34,7 +34,7 @@ from leadconvert import (
 )
 from leadconvert.carrying import mapped
 from leadconvert.earlier import Earlier, bound_ids
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.linking import there
 
 

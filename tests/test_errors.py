@@ -81,7 +81,8 @@ from leadconvert.errors import (
     Problem,
     refusal,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD, MisfitError
+from leadconvert.fields import MisfitError
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.mapping import TransformError
 from leadconvert.problems import did_you_mean, mistake, twice, unknown
 from leadconvert.tables import Table, TableError, all_leads
@@ -1019,7 +1020,7 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
     ),
     "lead_class": (
         lambda: refused(lambda: rules(lead=Kind("lead"))),
-        "kind lead: the class of the leads is not leadconvert.Lead (use fields.LEAD, refined)",
+        "kind lead: the class of the leads is not leadconvert.Lead (use kinds.LEAD, refined)",
     ),
     "shared_class": (
         lambda: refused(lambda: rules(kinds=[DEAL, COMPANY, attrs.evolve(COMPANY, id="firm")])),

@@ -65,7 +65,7 @@ from leadconvert import (
 )
 from leadconvert.codec import Codec
 from leadconvert.errors import Cause, Problem
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.plans import Shown
 
 

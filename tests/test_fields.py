@@ -22,7 +22,8 @@ from leadconvert import (
     Record,
     errors,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD, MisfitError
+from leadconvert.fields import MisfitError
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

@@ -22,7 +22,7 @@ from leadconvert import (
     Stage,
     plan,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL
+from leadconvert.kinds import COMPANY, CONTACT, DEAL
 
 
 AT: Final = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

@@ -55,7 +55,7 @@ from leadconvert import (
 )
 from leadconvert.codec import Codec
 from leadconvert.errors import Cause, Problem
-from leadconvert.fields import DEAL, LEAD
+from leadconvert.kinds import DEAL, LEAD
 
 
 T = TypeVar("T")

@@ -49,7 +49,7 @@ from leadconvert import (
 )
 from leadconvert.changes import bind, plain
 from leadconvert.codec import Codec
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.records import changed
 
 

@@ -24,6 +24,7 @@ ORDER = (
     "past",
     "records",
     "fields",
+    "kinds",
     "pipelines",
     "access",
     "policy",
@@ -102,7 +103,7 @@ PUBLIC = {
     *(
         f"leadconvert.{name}"
         for name in (
-            *("errors", "problems", "changes", "fields", "codec", "records", "values"),
+            *("errors", "problems", "changes", "fields", "kinds", "codec", "records", "values"),
             *("tables", "proposing"),
         )
     ),

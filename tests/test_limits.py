@@ -40,7 +40,7 @@ from leadconvert import (
     wanted,
 )
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import COMPANY, CONTACT, DEAL
+from leadconvert.kinds import COMPANY, CONTACT, DEAL
 from leadconvert.limits import open_records
 
 

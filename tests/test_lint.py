@@ -36,8 +36,8 @@ from leadconvert import (
     presets,
 )
 from leadconvert.codec import Codec
-from leadconvert.fields import LEAD
 from leadconvert.findings import ADVICE
+from leadconvert.kinds import LEAD
 
 
 ROOT: Final = Path(__file__).resolve().parents[1]

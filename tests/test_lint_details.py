@@ -69,9 +69,9 @@ from leadconvert import (
     lint,
     testing,
 )
-from leadconvert.fields import LEAD
 from leadconvert.holding import can_hold
 from leadconvert.idling import covered
+from leadconvert.kinds import LEAD
 
 
 INVOICE: Final = Field("UF_INVOICE", "enumeration", options=["yes", "no"])

@@ -33,7 +33,7 @@ from leadconvert import (
     reverse,
 )
 from leadconvert.errors import DefinitionError, InvalidFieldsError
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 AT = datetime(2027, 1, 31, tzinfo=UTC)

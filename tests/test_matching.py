@@ -34,7 +34,7 @@ from leadconvert import (
     Then,
     errors,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.matching import keys_of
 
 

@@ -55,7 +55,8 @@ from leadconvert import (
     errors,
     plan,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD, FieldType
+from leadconvert.fields import FieldType
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.merging import CONFLICTS, Merged, Merger, merged, misfit
 from leadconvert.values import is_empty
 

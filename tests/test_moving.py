@@ -30,7 +30,7 @@ from leadconvert import (
     StageChange,
 )
 from leadconvert.errors import Cause
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.linking import Links, there
 from leadconvert.moving import MOVING, Step, pipeline_of
 from leadconvert.rights import Rights

@@ -25,7 +25,7 @@ from leadconvert import (
     Then,
     errors,
 )
-from leadconvert.fields import CONTACT
+from leadconvert.kinds import CONTACT
 from leadconvert.normalize import Standard
 
 

@@ -49,7 +49,7 @@ from leadconvert import (
     plan,
 )
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.owning import next_in_turn, rule_for, spread
 from leadconvert.testing import ids
 

@@ -36,7 +36,7 @@ from leadconvert import (
     spread,
     wanted,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

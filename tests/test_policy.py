@@ -25,7 +25,7 @@ from leadconvert import (
     Stage,
     errors,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.values import digest
 
 

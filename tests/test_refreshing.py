@@ -49,7 +49,7 @@ from leadconvert import (
     spread,
 )
 from leadconvert.codec import Codec
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.testing import access_requests, actors, conversion_rules
 
 

@@ -32,7 +32,7 @@ from leadconvert import (
     plan,
     presets,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL
+from leadconvert.kinds import COMPANY, CONTACT, DEAL
 
 
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

@@ -45,7 +45,7 @@ from leadconvert import (
     seed,
 )
 from leadconvert.errors import IdempotencyError
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.records import Record
 from leadconvert.stores import (
     MemoryStore,

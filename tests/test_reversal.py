@@ -72,7 +72,7 @@ from leadconvert import (
 from leadconvert.changes import bind, plain
 from leadconvert.codec import Codec
 from leadconvert.errors import Cause, Problem
-from leadconvert.fields import COMPANY, CONTACT, DEAL
+from leadconvert.kinds import COMPANY, CONTACT, DEAL
 from leadconvert.records import changed, held
 
 

@@ -33,7 +33,7 @@ from leadconvert import (
     WithoutLeads,
     errors,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 LEADS = Pipeline("leads", "lead", ["new", Stage("done", "success")])
@@ -119,7 +119,7 @@ class TestKinds:
         """Leads are Leads."""
         lead = Kind("lead", Project, converted_from=None)
         assert [
-            "kind lead: the class of the leads is not leadconvert.Lead (use fields.LEAD, refined)"
+            "kind lead: the class of the leads is not leadconvert.Lead (use kinds.LEAD, refined)"
         ] == [one for one in told(lambda: rules(lead=lead)) if "class of the leads" in one]
 
     @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from leadconvert import (
     StageChange,
     presets,
 )
-from leadconvert.fields import CONTACT as CONTACT_KIND
+from leadconvert.kinds import CONTACT as CONTACT_KIND
 from leadconvert.presets._salesforce_names import SHAPES
 from leadconvert.testing import addresses, amounts, texts, values
 from leadconvert.values import is_empty

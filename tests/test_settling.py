@@ -53,7 +53,7 @@ from leadconvert import (
 from leadconvert.codec import Codec
 from leadconvert.earlier import bound_ids
 from leadconvert.errors import Cause
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

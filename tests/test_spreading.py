@@ -44,7 +44,7 @@ from leadconvert import (
     suggest,
 )
 from leadconvert.codec import Codec
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.spreading import is_open, misfits
 from leadconvert.testing import conversion_rules
 

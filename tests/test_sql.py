@@ -65,7 +65,7 @@ from leadconvert.errors import (
     StoreError,
     UnfitValueError,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.records import changed, held
 from leadconvert.stores import (
     MemoryStore,

@@ -30,7 +30,7 @@ from leadconvert import (
     seed,
 )
 from leadconvert.errors import SchemaVersionError, UnfitValueError
-from leadconvert.fields import CONTACT, DEAL, LEAD
+from leadconvert.kinds import CONTACT, DEAL, LEAD
 from leadconvert.stores import SqlStore
 
 

@@ -53,7 +53,7 @@ from leadconvert import (
     wanted,
 )
 from leadconvert.changes import plain
-from leadconvert.fields import COMPANY, CONTACT, DEAL
+from leadconvert.kinds import COMPANY, CONTACT, DEAL
 from leadconvert.rights import Answers, Rights
 from leadconvert.traces import marked
 from leadconvert.travelling import Travelled, Travelling

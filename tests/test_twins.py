@@ -49,7 +49,7 @@ from leadconvert import (
     convert_many,
 )
 from leadconvert.changes import bind, plain
-from leadconvert.fields import COMPANY, CONTACT, DEAL
+from leadconvert.kinds import COMPANY, CONTACT, DEAL
 from leadconvert.records import changed
 from leadconvert.twins import Twins
 

@@ -32,7 +32,7 @@ from leadconvert import (
     Update,
 )
 from leadconvert.errors import Cause, Problem
-from leadconvert.fields import COMPANY, CONTACT, DEAL
+from leadconvert.kinds import COMPANY, CONTACT, DEAL
 from leadconvert.rights import Rights
 from leadconvert.traces import marked
 from leadconvert.unwinding import Unwinding

@@ -369,7 +369,7 @@ class TestCanonical:
             (frozenset({"b", "a"}), b"('set', ('text', 'a'), ('text', 'b'))"),
             ({"b": 1, "a": 2}, b"('map', ('a', ('int', '0x2')), ('b', ('int', '0x1')))"),
             (Point(1, "unseen"), b"('Point', ('x', ('int', '0x1')))"),
-            (Kind, b"('name', 'leadconvert.fields', 'Kind')"),
+            (Kind, b"('name', 'leadconvert.kinds', 'Kind')"),
             (digest, b"('name', 'leadconvert.values', 'digest')"),
         ],
     )

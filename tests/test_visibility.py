@@ -29,7 +29,7 @@ from leadconvert import (
     can_convert,
     plan,
 )
-from leadconvert.fields import LEAD
+from leadconvert.kinds import LEAD
 from leadconvert.rights import Rights
 
 

@@ -40,7 +40,7 @@ from leadconvert import (
     presets,
     wanted,
 )
-from leadconvert.fields import CONTACT, LEAD
+from leadconvert.kinds import CONTACT, LEAD
 
 
 AT = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

@@ -37,7 +37,7 @@ from leadconvert import (
     Stage,
     plan_move,
 )
-from leadconvert.fields import DEAL, LEAD
+from leadconvert.kinds import DEAL, LEAD
 
 
 AT: Final = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

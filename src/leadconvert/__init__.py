@@ -42,10 +42,11 @@ from leadconvert.conversion import (
     convert_many,
 )
 from leadconvert.diffing import Difference, diff
-from leadconvert.fields import Field, FieldType, Kind, Option
+from leadconvert.fields import Field, FieldType, Option
 from leadconvert.findings import Finding, Severity
 from leadconvert.following import Fate, Followed, Whereabouts, follow
 from leadconvert.happenings import Happened, Happening, history
+from leadconvert.kinds import Kind
 from leadconvert.limits import Limit, Made
 from leadconvert.linting import lint
 from leadconvert.losses import Leftovers, Losses

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from leadconvert.fields import Kind
 from leadconvert.filling import Filler
+from leadconvert.kinds import Kind
 from leadconvert.plans import FormField
 from leadconvert.problems import Cause, Problem
 from leadconvert.values import is_empty
@@ -20,7 +20,7 @@ def missing(filler: Filler) -> Iterator[Problem]:
     Example:
         >>> from leadconvert import Lead
         >>> from leadconvert.asking import missing
-        >>> from leadconvert.fields import COMPANY, LEAD
+        >>> from leadconvert.kinds import COMPANY, LEAD
         >>> from leadconvert.filling import Filler
         >>> filler = Filler(
         ...     lead=Lead(id="L-7", stage="NEW"), lead_kind=LEAD, kind=COMPANY, index=0,
@@ -125,7 +125,7 @@ def form_fields(filler: Filler, problems: Iterable[Problem]) -> Iterator[FormFie
     Example:
         >>> from leadconvert import Lead
         >>> from leadconvert.asking import form_fields, missing
-        >>> from leadconvert.fields import CONTACT, LEAD
+        >>> from leadconvert.kinds import CONTACT, LEAD
         >>> from leadconvert.filling import Filler
         >>> filler = Filler(
         ...     lead=Lead(id="L-7", stage="NEW"), lead_kind=LEAD, kind=CONTACT, index=0,
@@ -167,7 +167,7 @@ def form_field(  # noqa: PLR0913 - what a form needs to know of a field
 
     Example:
         >>> from leadconvert.asking import form_field
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> form_field(DEAL, "title", target=0, value=None, sources=(), why="required").label
         'Title'
     """

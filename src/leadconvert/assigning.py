@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import attrs
 
 from leadconvert.access import Actor
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.owning import OwnerRule, Ownership, next_in_turn, rule_for, spread
 from leadconvert.problems import Cause, Problem

@@ -7,7 +7,7 @@ from attrs import validators
 
 from leadconvert.access import Actor
 from leadconvert.conditions import AllOf, AnyOf, Condition, Not, Where
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.policy import Policy
 from leadconvert.problems import Problem, mistake, twice, unknown
@@ -130,7 +130,7 @@ def automation_mistakes(
     Example:
         >>> from leadconvert import Actor, Automation, AutomationRule, Pipeline, Policy, Stage
         >>> from leadconvert.automation import automation_mistakes
-        >>> from leadconvert.fields import DEAL, LEAD
+        >>> from leadconvert.kinds import DEAL, LEAD
         >>> automation = Automation(Actor("robot"), [AutomationRule("all", ["deal"], on="nwe")])
         >>> leads = Pipeline("leads", "lead", ["new", Stage("done", "success")])
         >>> print(*automation_mistakes(automation, LEAD, [DEAL], leads, Policy.allow_all()))

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from leadconvert.fields import Field, Kind, MisfitError
+from leadconvert.fields import Field, MisfitError
+from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.plans import Question
 from leadconvert.problems import Cause, Problem, did_you_mean

@@ -159,7 +159,7 @@ class Delete:
 
         Example:
             >>> from leadconvert import Company, Delete, Ref
-            >>> from leadconvert.fields import COMPANY
+            >>> from leadconvert.kinds import COMPANY
             >>> company = Company(id="CO-9", converted_from=["L-7", "L-8"])
             >>> seen = {"converted_from": [Ref("lead", "L-7")]}
             >>> Delete(Ref("company", "CO-9"), "1", seen).sees(lambda f: COMPANY.read(company, f))

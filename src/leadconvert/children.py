@@ -7,7 +7,8 @@ from typing import cast
 import attrs
 from attrs import validators
 
-from leadconvert.fields import Kind, MisfitError
+from leadconvert.fields import MisfitError
+from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import FrozenMap, is_empty
 
@@ -87,7 +88,7 @@ def pointers(kind: Kind, to: str) -> tuple[str, ...]:
 
     Example:
         >>> from leadconvert.children import pointers
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> pointers(DEAL, "contact")
         ('contact_ids',)
     """
@@ -104,7 +105,7 @@ def child_mistakes(
     Example:
         >>> from leadconvert import ChildRule, Field, Kind
         >>> from leadconvert.children import child_mistakes
-        >>> from leadconvert.fields import DEAL, LEAD
+        >>> from leadconvert.kinds import DEAL, LEAD
         >>> note = Kind("note", fields=[Field("lead_id", "reference", to="lead")])
         >>> print(*child_mistakes([ChildRule(note, {"dael": "move"})], LEAD, [DEAL]))
         child rule for note: there is no kind 'dael', did you mean 'deal'? (correct the name)

@@ -5,7 +5,7 @@ from itertools import chain, combinations
 
 import attrs
 
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.problems import Problem
 from leadconvert.records import Lead
 from leadconvert.rules import ConversionRules

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from leadconvert.changes import Claim
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.matching import MatchKey
 from leadconvert.records import Record
 from leadconvert.rules import ConversionRules

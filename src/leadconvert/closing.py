@@ -11,7 +11,7 @@ from leadconvert.access import Actor
 from leadconvert.automation import AutomationRule
 from leadconvert.changes import Attach, Change, ChangeSet, Event, Insert, Update
 from leadconvert.claiming import claims
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.matching import MatchKey
 from leadconvert.past import Conversion, StageChange
 from leadconvert.pipelines import StageRole
@@ -267,7 +267,7 @@ def referring(
 
     Example:
         >>> from leadconvert.closing import referring
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> referring(DEAL, {"title": "Engine", "company_id": "CO-9"})["company_id"]
         Ref(kind='company', id='CO-9', provisional=False)
     """

@@ -8,7 +8,8 @@ from attrs import validators
 
 from leadconvert import cells
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import Field, FieldType, Kind, MisfitError
+from leadconvert.fields import Field, FieldType, MisfitError
+from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import Address, Channel, FrozenMap, attributes, is_empty
 
@@ -180,7 +181,7 @@ class Filled:
 
     Example:
         >>> from leadconvert.columns import filled_by
-        >>> from leadconvert.fields import LEAD
+        >>> from leadconvert.kinds import LEAD
         >>> filled = filled_by("address.city", LEAD)
         >>> filled.id, filled.part, filled.cell.type.value
         ('address', 'city', 'text')
@@ -196,7 +197,7 @@ def filled_by(name: str, lead: Kind) -> Filled | None:
 
     Example:
         >>> from leadconvert.columns import filled_by
-        >>> from leadconvert.fields import LEAD
+        >>> from leadconvert.kinds import LEAD
         >>> filled_by("address.town", LEAD) is None
         True
     """
@@ -215,7 +216,7 @@ def names_of(lead: Kind) -> tuple[str, ...]:
 
     Example:
         >>> from leadconvert.columns import names_of
-        >>> from leadconvert.fields import LEAD
+        >>> from leadconvert.kinds import LEAD
         >>> names_of(LEAD)[:3]
         ('id', 'owner_id', 'observer_ids')
     """
@@ -238,7 +239,7 @@ def column_mistakes(columns: Iterable[Column], lead: Kind) -> Iterator[Problem]:
     Example:
         >>> from leadconvert import Column
         >>> from leadconvert.columns import column_mistakes
-        >>> from leadconvert.fields import LEAD
+        >>> from leadconvert.kinds import LEAD
         >>> [mistake] = column_mistakes([Column("No", "id"), Column("Mail", "emial")], LEAD)
         >>> mistake.message
         "there is no field of lead 'emial', did you mean 'emails'?"

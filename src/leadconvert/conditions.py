@@ -8,7 +8,8 @@ from typing import Final, TypeAlias, TypeVar, cast
 import attrs
 
 from leadconvert.errors import chosen
-from leadconvert.fields import Field, FieldType, Kind, MisfitError
+from leadconvert.fields import Field, FieldType, MisfitError
+from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.values import Channel, freeze, is_empty
 
@@ -131,7 +132,7 @@ class Where:
 
         Example:
             >>> from leadconvert import Where
-            >>> from leadconvert.fields import LEAD
+            >>> from leadconvert.kinds import LEAD
             >>> print(*Where("amuont", "filled").mistakes(LEAD, "rule big"))
             rule big: there is no field of lead 'amuont', did you mean 'amount'? (correct the name)
         """

@@ -13,7 +13,8 @@ from leadconvert.access import Grant
 from leadconvert.automation import Automation, AutomationRule, WithoutLeads
 from leadconvert.children import ChildRule
 from leadconvert.columns import Column
-from leadconvert.fields import Field, Kind, Option
+from leadconvert.fields import Field, Option
+from leadconvert.kinds import Kind
 from leadconvert.limits import Limit
 from leadconvert.losses import Leftovers
 from leadconvert.mapping import FieldMapping

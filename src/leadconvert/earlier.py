@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from leadconvert.fields import FieldType, Kind
+from leadconvert.fields import FieldType
+from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.past import Conversion
 from leadconvert.plans import Draft
@@ -190,7 +191,7 @@ def bound_ids(lead: Lead, lead_kind: Kind, kind: Kind) -> tuple[str, ...]:
     Example:
         >>> from leadconvert import Lead
         >>> from leadconvert.earlier import bound_ids
-        >>> from leadconvert.fields import CONTACT, LEAD
+        >>> from leadconvert.kinds import CONTACT, LEAD
         >>> bound_ids(Lead(id="L-7", stage="NEW", contact_ids=["C-3", "C-4"]), LEAD, CONTACT)
         ('C-3', 'C-4')
     """

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import attrs
 
-from leadconvert.fields import Field, Kind, MisfitError
+from leadconvert.fields import Field, MisfitError
+from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping, Overflow, TransformError
 from leadconvert.merging import Conflict, Merger, merged
 from leadconvert.pipelines import Pipeline
@@ -31,7 +32,7 @@ class Filler:
 
     Example:
         >>> from leadconvert import FieldMapping, Lead, Pipeline
-        >>> from leadconvert.fields import DEAL, LEAD
+        >>> from leadconvert.kinds import DEAL, LEAD
         >>> from leadconvert.filling import Filler
         >>> filler = Filler(
         ...     lead=Lead(id="L-7", stage="NEW", title="Engine"), lead_kind=LEAD, kind=DEAL,

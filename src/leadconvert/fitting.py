@@ -5,9 +5,10 @@ from typing import Final
 
 import attrs
 
-from leadconvert.fields import PYTHON_TYPES, Field, FieldType, Kind, MisfitError
+from leadconvert.fields import PYTHON_TYPES, Field, FieldType, MisfitError
 from leadconvert.findings import Finding, Severity, found
 from leadconvert.flowing import NAMES, PARTS, Flow, flows
+from leadconvert.kinds import Kind
 from leadconvert.losses import Losses
 from leadconvert.mapping import FieldMapping, Overflow
 from leadconvert.needing import started

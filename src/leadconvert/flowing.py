@@ -129,7 +129,7 @@ def flows(mapping: FieldMapping, lead: Mapping[str, Field]) -> Iterator[tuple[st
 
     Example:
         >>> from leadconvert import FieldMapping
-        >>> from leadconvert.fields import LEAD
+        >>> from leadconvert.kinds import LEAD
         >>> from leadconvert.flowing import flows
         >>> mapping = FieldMapping("company_name", "company", "name", fallbacks=["title"])
         >>> [name for name, _ in flows(mapping, LEAD.members)]

@@ -12,7 +12,8 @@ from itertools import pairwise, product
 from typing import Final, TypeAlias
 
 from leadconvert.conditions import AllOf, Comparison, Condition, Not, Where
-from leadconvert.fields import Field, FieldType, Kind
+from leadconvert.fields import Field, FieldType
+from leadconvert.kinds import Kind
 from leadconvert.values import Channel
 
 
@@ -33,7 +34,7 @@ def can_hold(condition: Condition, kind: Kind) -> bool:
 
     Example:
         >>> from leadconvert import AllOf, Where
-        >>> from leadconvert.fields import LEAD
+        >>> from leadconvert.kinds import LEAD
         >>> from leadconvert.holding import can_hold
         >>> can_hold(AllOf([Where("amount", "less", 5), Where("amount", "greater", 5)]), LEAD)
         False

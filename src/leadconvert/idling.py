@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from leadconvert.access import ANY, NOT_BY_OWNER, Action, Grant, Scope
 from leadconvert.automation import Automation, AutomationRule
-from leadconvert.fields import FieldType, Kind
+from leadconvert.fields import FieldType
 from leadconvert.findings import Finding, found
 from leadconvert.holding import can_hold
+from leadconvert.kinds import Kind
 from leadconvert.limits import Made
 from leadconvert.matching import MatchRule
 from leadconvert.needing import Filled, needs

@@ -5,7 +5,8 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
-from leadconvert.fields import Kind, MisfitError
+from leadconvert.fields import MisfitError
+from leadconvert.kinds import Kind
 from leadconvert.losses import Leftovers
 from leadconvert.mapping import FieldMapping, Overflow
 from leadconvert.plans import Draft
@@ -70,7 +71,7 @@ def notes(lead: Lead, kind: Kind, names: Iterable[str]) -> str:
 
     Example:
         >>> from leadconvert import Lead
-        >>> from leadconvert.fields import LEAD
+        >>> from leadconvert.kinds import LEAD
         >>> from leadconvert.leftovers import notes
         >>> print(notes(Lead(id="L-7", stage="NEW", tags=["new", "big"]), LEAD, ["tags"]))
         Tags: new, big

@@ -7,7 +7,7 @@ import attrs
 from attrs import validators
 
 from leadconvert.errors import chosen
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.records import Record
@@ -54,7 +54,7 @@ def limit_mistakes(limits: Iterable[Limit], kinds: Iterable[Kind]) -> Iterator[P
 
     Example:
         >>> from leadconvert import Limit
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> from leadconvert.limits import limit_mistakes
         >>> print(*limit_mistakes([Limit("dael", "never")], [DEAL]))
         limits: there is no kind 'dael', did you mean 'deal'? (correct the name)

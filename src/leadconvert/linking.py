@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 import attrs
 
 from leadconvert.access import Action
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.problems import Cause, Problem
 from leadconvert.records import Record
 from leadconvert.rights import Rights

@@ -7,7 +7,8 @@ import attrs
 from attrs import validators
 
 from leadconvert.errors import chosen
-from leadconvert.fields import FieldType, Kind
+from leadconvert.fields import FieldType
+from leadconvert.kinds import Kind
 from leadconvert.mapping import Overflow, overflow_of
 from leadconvert.problems import Problem, mistake, twice, unknown
 
@@ -78,7 +79,7 @@ def leftover_mistakes(kept: Iterable[Leftovers], kinds: Iterable[Kind]) -> Itera
 
     Example:
         >>> from leadconvert import Leftovers
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> from leadconvert.losses import leftover_mistakes
         >>> print(*leftover_mistakes([Leftovers("dael")], [DEAL]))
         leftovers → dael: there is no kind 'dael', did you mean 'deal'? (correct the name)

@@ -13,7 +13,8 @@ import attrs
 from attrs import validators
 
 from leadconvert.errors import chosen
-from leadconvert.fields import FieldType, Kind
+from leadconvert.fields import FieldType
+from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.records import Record
 from leadconvert.values import Channel, texts
@@ -180,7 +181,7 @@ def keys_of(kind: Kind, record: Record, normalizer: Normalizer) -> frozenset[Mat
 
     Example:
         >>> from leadconvert import Channel, Contact, Plain
-        >>> from leadconvert.fields import CONTACT
+        >>> from leadconvert.kinds import CONTACT
         >>> from leadconvert.matching import keys_of
         >>> ada = Contact(id="C-3", first_name="Ada", last_name="Lovelace")
         >>> sorted(keys_of(CONTACT, ada, Plain()))
@@ -343,7 +344,7 @@ class Matching:
 
         Example:
             >>> from leadconvert import Lead, Matching
-            >>> from leadconvert.fields import LEAD
+            >>> from leadconvert.kinds import LEAD
             >>> Matching().keys(LEAD, Lead(id="L-7", stage="NEW", company_name="Engines"))
             frozenset({MatchKey(type='company', value='engines')})
         """
@@ -357,7 +358,7 @@ class Matching:
 
         Example:
             >>> from leadconvert import Company, MatchKey, MatchRule, Matching
-            >>> from leadconvert.fields import COMPANY
+            >>> from leadconvert.kinds import COMPANY
             >>> matching = Matching([MatchRule("company", ["company"], "link")])
             >>> keys = frozenset({MatchKey("company", "engines")})
             >>> engines = Company(id="CO-9", name="ENGINES")
@@ -400,7 +401,7 @@ def match_mistakes(matching: Matching, lead: Kind, kinds: Iterable[Kind]) -> Ite
 
     Example:
         >>> from leadconvert import MatchRule, Matching
-        >>> from leadconvert.fields import CONTACT, LEAD
+        >>> from leadconvert.kinds import CONTACT, LEAD
         >>> from leadconvert.matching import match_mistakes
         >>> matching = Matching([MatchRule("contact", ["e-mail"])])
         >>> print(*match_mistakes(matching, LEAD, [CONTACT]))

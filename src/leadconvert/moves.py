@@ -13,7 +13,7 @@ from leadconvert.access import AccessRequest, Actor, Authorizer
 from leadconvert.acting import Chain, moved_event
 from leadconvert.closing import so_far
 from leadconvert.errors import refusal
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.linking import Links, there
 from leadconvert.moving import MOVING, Step, pipeline_of
 from leadconvert.pipelines import StageRole

@@ -8,7 +8,8 @@ import attrs
 
 from leadconvert.access import Action
 from leadconvert.asking import form_field
-from leadconvert.fields import Kind, MisfitError
+from leadconvert.fields import MisfitError
+from leadconvert.kinds import Kind
 from leadconvert.linking import Links
 from leadconvert.past import StageChange
 from leadconvert.pipelines import Pipeline, Stage, StageRole

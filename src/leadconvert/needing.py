@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from leadconvert.access import ANY
-from leadconvert.fields import Field, Kind
+from leadconvert.fields import Field
 from leadconvert.findings import Finding, found
+from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.owning import Ownership
 from leadconvert.pipelines import Pipeline, StageRole

@@ -9,7 +9,7 @@ from attrs import validators
 from leadconvert.access import ANY
 from leadconvert.conditions import AllOf, AnyOf, Condition, Not, Where
 from leadconvert.errors import chosen
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.records import Lead
 from leadconvert.values import digest, is_empty, texts
@@ -69,7 +69,7 @@ class OwnerRule:
 
         Example:
             >>> from leadconvert import Lead, OwnerRule
-            >>> from leadconvert.fields import DEAL, LEAD
+            >>> from leadconvert.kinds import DEAL, LEAD
             >>> OwnerRule("*", "actor").holds(Lead(id="L-7", stage="NEW"), LEAD, DEAL)
             True
         """
@@ -85,7 +85,7 @@ def rule_for(
 
     Example:
         >>> from leadconvert import Lead, OwnerRule
-        >>> from leadconvert.fields import CONTACT, DEAL, LEAD
+        >>> from leadconvert.kinds import CONTACT, DEAL, LEAD
         >>> from leadconvert.owning import rule_for
         >>> rules = [OwnerRule("contact", "actor"), OwnerRule("*", "mapped")]
         >>> rule_for(rules, Lead(id="L-7", stage="NEW"), LEAD, DEAL).to
@@ -126,7 +126,7 @@ def owner_mistakes(
 
     Example:
         >>> from leadconvert import OwnerRule
-        >>> from leadconvert.fields import DEAL, LEAD
+        >>> from leadconvert.kinds import DEAL, LEAD
         >>> from leadconvert.owning import owner_mistakes
         >>> print(*owner_mistakes([OwnerRule("dael", "actor")], LEAD, [DEAL]))
         owner rule for dael: there is no kind 'dael', did you mean 'deal'? (correct the name)

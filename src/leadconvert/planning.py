@@ -22,8 +22,9 @@ from leadconvert.changes import ChangeSet, Insert, Update
 from leadconvert.choosing import Choices, choose
 from leadconvert.closing import Closing, key_of
 from leadconvert.earlier import Earlier
-from leadconvert.fields import Kind, MisfitError
+from leadconvert.fields import MisfitError
 from leadconvert.filling import Filler
+from leadconvert.kinds import Kind
 from leadconvert.leftovers import Keeping, leftovers
 from leadconvert.linking import Links, there
 from leadconvert.losses import Losses
@@ -143,7 +144,7 @@ def meant(kind: Kind, values: Mapping[str, object]) -> dict[str, object]:
     What does not fit its field stays as it is.
 
     Example:
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> from leadconvert.planning import meant
         >>> meant(DEAL, {"amount": 5, "contact_ids": "C-3", "nothing": 1})
         {'amount': Decimal('5'), 'contact_ids': ('C-3',), 'nothing': 1}

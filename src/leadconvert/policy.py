@@ -20,7 +20,7 @@ from leadconvert.access import (
     Scope,
 )
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.pipelines import Pipeline
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import canonical, is_empty
@@ -276,7 +276,7 @@ def grant_mistakes(
 
     Example:
         >>> from leadconvert import Grant, Policy, Role
-        >>> from leadconvert.fields import LEAD
+        >>> from leadconvert.kinds import LEAD
         >>> from leadconvert.policy import grant_mistakes
         >>> policy = Policy([Role("sales", [Grant("leed", "read")])])
         >>> print(*grant_mistakes(policy, [LEAD], [], "lead"))

@@ -15,7 +15,8 @@ import attrs
 
 from leadconvert.cells import pieces
 from leadconvert.columns import ID, Column, filled_by, names_of
-from leadconvert.fields import Field, FieldType, Kind, MisfitError
+from leadconvert.fields import Field, FieldType, MisfitError
+from leadconvert.kinds import Kind
 from leadconvert.rules import ConversionRules
 from leadconvert.tables import Table
 

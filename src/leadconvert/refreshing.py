@@ -15,7 +15,8 @@ from leadconvert.automation import Automation
 from leadconvert.children import ChildRule
 from leadconvert.columns import ID
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import Field, FieldType, Kind
+from leadconvert.fields import Field, FieldType
+from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.matching import MatchRule
 from leadconvert.pipelines import Pipeline

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 import attrs
 
 from leadconvert.access import AccessRequest, Action, Actor, Authorizer, Decision
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.pipelines import StageRole
 from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead, Record

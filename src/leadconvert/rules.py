@@ -11,7 +11,8 @@ from leadconvert.automation import Automation, automation_mistakes
 from leadconvert.children import ChildRule, child_mistakes
 from leadconvert.columns import Column, column_mistakes
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import LEAD, Field, FieldType, Kind, MisfitError
+from leadconvert.fields import Field, FieldType, MisfitError
+from leadconvert.kinds import LEAD, Kind
 from leadconvert.limits import Limit, limit_mistakes
 from leadconvert.losses import Leftovers, Losses, leftover_mistakes, losses_of
 from leadconvert.mapping import FieldMapping
@@ -101,7 +102,7 @@ class ConversionRules:
 
     Example:
         >>> from leadconvert import ConversionRules, FieldMapping, Kind, Pipeline, Policy, Stage
-        >>> from leadconvert.fields import COMPANY
+        >>> from leadconvert.kinds import COMPANY
         >>> rules = ConversionRules(
         ...     kinds=[COMPANY],
         ...     pipelines=[Pipeline("leads", "lead", ["new", Stage("done", "success")])],

@@ -6,7 +6,7 @@ import attrs
 
 from leadconvert.changes import ChangeSet, Insert, bind
 from leadconvert.closing import referring
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.linking import there
 from leadconvert.records import Record, held
 from leadconvert.rules import ConversionRules
@@ -50,7 +50,7 @@ def said(kind: Kind, record: Record) -> Mapping[str, object]:
 
     Example:
         >>> from leadconvert import Deal
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> from leadconvert.seeding import said
         >>> said(DEAL, Deal(id="D-5", title=""))
         {'title': ''}

@@ -8,7 +8,7 @@ import attrs
 
 from leadconvert.access import Action
 from leadconvert.earlier import Earlier
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.limits import Made
 from leadconvert.linking import Links
 from leadconvert.matching import Match, MatchKey, Then

@@ -11,7 +11,8 @@ from typing import Final, TypeAlias
 import attrs
 
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import Field, Kind, Option
+from leadconvert.fields import Field, Option
+from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.rules import ConversionRules
@@ -99,7 +100,7 @@ class CreateField:
 
         Example:
             >>> from leadconvert import CreateField, Field
-            >>> from leadconvert.fields import DEAL
+            >>> from leadconvert.kinds import DEAL
             >>> change = CreateField(kind="deal", field=Field("UF_X", "text"))
             >>> "UF_X" in change.applied_to(DEAL).members
             True
@@ -134,7 +135,7 @@ class AddOptions:
         Example:
             >>> import attrs
             >>> from leadconvert import AddOptions, Field, Option
-            >>> from leadconvert.fields import DEAL
+            >>> from leadconvert.kinds import DEAL
             >>> heat = Field("UF_HEAT", "enumeration", options=["cold"])
             >>> change = AddOptions(kind="deal", field="UF_HEAT", options=[Option("hot")])
             >>> changed = change.applied_to(attrs.evolve(DEAL, custom=[heat]))
@@ -393,7 +394,7 @@ def is_open(rules: ConversionRules, source: str, kind: Kind) -> bool:
 
     Example:
         >>> from leadconvert import presets
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> from leadconvert.spreading import is_open
         >>> is_open(presets.bitrix24(), "title", DEAL)
         False

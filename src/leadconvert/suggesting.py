@@ -10,7 +10,8 @@ from enum import StrEnum
 import attrs
 
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import Field, Kind, Option
+from leadconvert.fields import Field, Option
+from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.problems import mistake
 from leadconvert.rules import ConversionRules
@@ -177,7 +178,7 @@ def suggestion_for(rules: ConversionRules, source: str, kind: Kind) -> Suggestio
 
     Example:
         >>> from leadconvert import presets
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> from leadconvert.suggesting import suggestion_for
         >>> suggestion_for(presets.bitrix24(), "UF_X", DEAL) is None
         True

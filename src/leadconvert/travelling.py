@@ -9,7 +9,7 @@ import attrs
 from leadconvert.access import AccessRequest, Action
 from leadconvert.changes import Attach, Change, Insert, Update
 from leadconvert.children import ChildRule, Travel, pointers
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.past import Undoing
 from leadconvert.records import GenericRecord, Lead, Record
 from leadconvert.results import ChildOutcome

@@ -8,7 +8,8 @@ import attrs
 from leadconvert.access import Action
 from leadconvert.changes import Change, Delete, Detach, Update, plain
 from leadconvert.closing import referring
-from leadconvert.fields import FieldType, Kind
+from leadconvert.fields import FieldType
+from leadconvert.kinds import Kind
 from leadconvert.problems import Cause, Problem
 from leadconvert.records import Record, changed
 from leadconvert.rights import Rights

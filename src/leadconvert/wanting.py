@@ -7,7 +7,7 @@ from leadconvert.access import AccessRequest, Action
 from leadconvert.carrying import Carrying, mapped
 from leadconvert.children import pointers
 from leadconvert.earlier import Earlier, bound_ids
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.limits import Made
 from leadconvert.linking import there
 from leadconvert.matching import MatchKey, Then

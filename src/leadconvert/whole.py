@@ -18,7 +18,7 @@ from leadconvert.changes import (
     bound,
 )
 from leadconvert.closing import referring
-from leadconvert.fields import Kind
+from leadconvert.kinds import Kind
 from leadconvert.records import Lead, Record, changed, held
 from leadconvert.results import ConversionResult, check_given, given
 from leadconvert.seeding import said
@@ -112,7 +112,7 @@ class Whole:
 
     Example:
         >>> from leadconvert import Deal
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> from leadconvert.whole import Whole
         >>> whole = Whole(kind=DEAL, before=Deal(id="D-5", stage="NEW"), key="k", fingerprint="f")
         >>> whole.written(Deal(id="D-5", stage="WON"))

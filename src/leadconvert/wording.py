@@ -328,7 +328,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "{name!r} points back at one lead only",
         "make it multiple: a record may come from several leads",
     ),
-    "lead_class": ("the class of the leads is not leadconvert.Lead", "use fields.LEAD, refined"),
+    "lead_class": ("the class of the leads is not leadconvert.Lead", "use kinds.LEAD, refined"),
     "shared_class": ("kinds {names} share the class {class_name}", "give each kind its own class"),
     "cycle": ("kinds refer to each other in a circle: {names}", "remove one of the references"),
     "parent_cycle": (

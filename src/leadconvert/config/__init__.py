@@ -126,7 +126,7 @@ def dumps(
 
     Example:
         >>> from leadconvert import ConversionRules, Pipeline, Policy, Stage, config
-        >>> from leadconvert.fields import COMPANY
+        >>> from leadconvert.kinds import COMPANY
         >>> leads = Pipeline("leads", "lead", ["new", Stage("done", "success")])
         >>> print(config.dumps(ConversionRules(kinds=[COMPANY], pipelines=[leads])))
         schema_version = 1

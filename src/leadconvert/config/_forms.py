@@ -8,7 +8,7 @@ from typing import Final, cast, get_args, get_origin
 from leadconvert import AllOf, AnyOf, Create, Field, FieldType, Find, Kind, Link, Merge, Not
 from leadconvert.config._wrong import a_table, each, misshapen, wrong
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.problems import unknown
 
 

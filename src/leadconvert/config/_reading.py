@@ -54,7 +54,7 @@ from leadconvert.config._forms import (
 from leadconvert.config._paths import GONE
 from leadconvert.config._values import read_value
 from leadconvert.config._wrong import FollowsError, a_list, a_table, each, single, wrong
-from leadconvert.fields import LEAD
+from leadconvert.kinds import LEAD
 from leadconvert.problems import did_you_mean
 
 

@@ -22,7 +22,7 @@ from leadconvert import (
     Role,
     Stage,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 __all__ = ["rules"]

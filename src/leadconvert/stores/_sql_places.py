@@ -147,7 +147,7 @@ def places_of(kind: Kind) -> tuple[Place, ...]:
     """Return the place of each field of *kind*: those described, and its class's other attributes.
 
     Example:
-        >>> from leadconvert.fields import DEAL
+        >>> from leadconvert.kinds import DEAL
         >>> from leadconvert.stores._sql_places import places_of
         >>> {place.field: place.form.value for place in places_of(DEAL)}["contact_ids"]
         'links'

@@ -26,7 +26,7 @@ from leadconvert import (
     Update,
 )
 from leadconvert.errors import UnfitValueError
-from leadconvert.fields import DEAL
+from leadconvert.kinds import DEAL
 from leadconvert.testing._contract_bench import AT, Bench, Subject, benched, same, told, unchanged
 from leadconvert.testing._contract_rules import RULES, Visit
 from leadconvert.testing._contract_samples import CUSTOM, DECIMALS, MOMENTS, STRANGE, TEXTS, full

@@ -20,7 +20,7 @@ from leadconvert import (
     Policy,
     Stage,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 
 
 __all__ = ["RULES", "Visit"]

@@ -25,7 +25,7 @@ from leadconvert import (
     Stage,
     StageRole,
 )
-from leadconvert.fields import COMPANY, CONTACT, DEAL, LEAD
+from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
 from leadconvert.testing.access import policies
 from leadconvert.testing.plain import ids, values
 
