@@ -68,6 +68,8 @@ ORDER = (
     "travelling",
     "agreeing",
     "assigning",
+    "drafting",
+    "preceding",
     "claiming",
     "closing",
     "unwinding",

@@ -7,7 +7,6 @@ from leadconvert.access import Authorizer
 from leadconvert.acting import Chain
 from leadconvert.conversion import Converted, Rejected
 from leadconvert.pipelines import StageRole
-from leadconvert.planning import meant
 from leadconvert.records import Lead, held
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known
@@ -62,7 +61,7 @@ def arrive(  # noqa: PLR0913 - as plan()
     else:
         chain.enter(None)
         chain.enter(lead.stage)
-    fingerprint = digest(("arrive", lead.id, meant(rules.lead, held(lead))))
+    fingerprint = digest(("arrive", lead.id, rules.lead.in_form(held(lead))))
     whole = Whole(
         kind=rules.lead,
         before=lead,

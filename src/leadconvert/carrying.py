@@ -62,6 +62,19 @@ class Carrying:
                 for name, target in sorted(self.carry[source].items()):
                     self._read_one(source, name, target)
 
+    def into(self, kind: str) -> dict[str, FieldMapping]:
+        """Return, by target field, what fills a record of *kind*: by the rules and the answers.
+
+        Example:
+            >>> from leadconvert import Lead, presets
+            >>> from leadconvert.carrying import Carrying
+            >>> lead, rules = Lead(id="L-7", stage="NEW"), presets.bitrix24()
+            >>> str(Carrying(lead=lead, rules=rules, carry={}).into("deal")["title"])
+            'title → deal.title'
+        """
+        answered = {field: one for (name, field), one in self.mappings.items() if name == kind}
+        return mapped(self.rules, kind) | answered
+
     def _read_one(self, source: str, name: str, target: str) -> None:
         kind = self.rules.kind(name)
         if kind is None:

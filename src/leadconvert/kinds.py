@@ -5,6 +5,7 @@ A kind's fields come from its attrs class, refined and extended by `Field`s that
 
 import types
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Union, cast, get_args, get_origin, get_type_hints
@@ -12,7 +13,7 @@ from typing import Final, Union, cast, get_args, get_origin, get_type_hints
 import attrs
 
 from leadconvert.errors import DefinitionError
-from leadconvert.fields import Field, FieldType, readable
+from leadconvert.fields import Field, FieldType, MisfitError, readable
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
 from leadconvert.values import Address, FrozenMap, Product, attributes, is_empty, texts
@@ -214,6 +215,23 @@ class Kind:
             value: object = getattr(record, field)
             return value
         return record.custom.get(field)
+
+    def in_form(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Return *values* by field in the form of the fields: one thing, said one way.
+
+        What does not fit its field stays as it is.
+
+        Example:
+            >>> from leadconvert.kinds import DEAL
+            >>> DEAL.in_form({"amount": 5, "contact_ids": "C-3", "nothing": 1})
+            {'amount': Decimal('5'), 'contact_ids': ('C-3',), 'nothing': 1}
+        """
+        said = dict(values)
+        for name, value in values.items():
+            if value is not None and name in self.members:
+                with suppress(MisfitError):
+                    said[name] = self.members[name].accept(value)
+        return said
 
     def build(self, id: str, values: Mapping[str, object]) -> Record:  # noqa: A002
         """Return the record of this kind with *id* that holds *values*, all by field id.

@@ -5,21 +5,132 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
+from leadconvert.carrying import question_about
+from leadconvert.earlier import Earlier
 from leadconvert.fields import MisfitError
 from leadconvert.kinds import Kind
-from leadconvert.losses import Leftovers
+from leadconvert.losses import Leftovers, Losses
 from leadconvert.mapping import FieldMapping, Overflow
-from leadconvert.plans import Draft
+from leadconvert.plans import Draft, Question
 from leadconvert.problems import Cause, Problem
 from leadconvert.records import Lead, Record
-from leadconvert.results import Outcome, Row
+from leadconvert.results import Outcome, Row, dropped
+from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry
 from leadconvert.templates import shortened, worded
 from leadconvert.values import is_empty
 
 
-__all__ = ["Keeping", "Kept", "leftovers", "notes"]
+__all__ = ["Keeping", "Kept", "Leaving", "leftovers", "notes"]
+
+
+@attrs.define(kw_only=True)
+class Leaving:
+    """Decides what becomes of all that reaches nothing: asked about, kept, refused or told.
+
+    Afterwards *kept* is what the record that keeps it holds, and *withheld* are the problems that
+    the actor may not know of.
+
+    Example:
+        >>> from leadconvert import Actor, Known, Lead, presets
+        >>> from leadconvert.earlier import Earlier
+        >>> from leadconvert.leftovers import Leaving
+        >>> from leadconvert.rights import Rights
+        >>> rules, lead = presets.bitrix24(), Lead(id="L-7", stage="NEW", tags=["new"])
+        >>> leaving = Leaving(
+        ...     lead=lead, carry={}, reached=set(), drafts=[], there={}, closing=True,
+        ...     rights=Rights(actor=Actor("u-7"), authorizer=rules.policy, rules=rules),
+        ...     earlier=Earlier(lead=lead, rules=rules, known=Known()),
+        ... )
+        >>> leaving.leave()
+        >>> [str(row.outcome) for row in leaving.rows]
+        ['dropped']
+    """
+
+    lead: Lead
+    carry: Carry
+    rights: Rights
+    #: The fields of the lead that reached something.
+    reached: AbstractSet[str | None]
+    drafts: Sequence[Draft]
+    #: By target, the record that exists.
+    there: Mapping[int, Record]
+    earlier: Earlier
+    closing: bool
+
+    rows: list[Row] = attrs.field(factory=list, init=False)
+    questions: list[Question] = attrs.field(factory=list, init=False)
+    problems: list[Problem] = attrs.field(factory=list, init=False)
+    withheld: list[Problem] = attrs.field(factory=list, init=False)
+    kept: "Kept | None" = attrs.field(default=None, init=False)
+
+    def leave(self) -> None:
+        """Decide on every field that reached nothing; called once."""
+        kinds = {draft.ref.kind for draft in self.drafts if draft.action != "link"}
+        left = tuple(leftovers(self.lead, self._rules, self.carry, self.reached, kinds))
+        lost, losses = dropped(left), self._rules.losses
+        if losses is not Losses.LENIENT:
+            self._ask(lost)
+        self._keep(lost)
+        if self.kept is not None:
+            left = tuple(row for row in left if row not in lost)
+        elif losses is Losses.LENIENT:
+            left = tuple(
+                row._replace(outcome=Outcome.LEFT_BEHIND) if row in lost else row for row in left
+            )
+        elif losses is Losses.STRICT and self.closing:
+            self._refuse(lost)
+        self.rows += left
+
+    @property
+    def _rules(self) -> ConversionRules:
+        return self.rights.rules
+
+    @property
+    def _hidden(self) -> AbstractSet[str]:
+        """The fields of the lead that the actor may not see."""
+        return self.rights.sight(self._rules.lead).hidden
+
+    def _ask(self, lost: Iterable[Row]) -> None:
+        """Ask where custom fields go that nobody has decided on."""
+        allowed = {draft.ref.kind for draft in self.drafts if not draft.denied}
+        chosen = [kind for kind in self._rules.kinds if kind.id in allowed]
+        for row in lost:
+            if row.reason == "undecided" and row.field not in self._hidden:
+                name = str(row.field)
+                self.questions.append(
+                    question_about(name, self.lead, self._rules, chosen, self.rights.sight)
+                )
+
+    def _keep(self, lost: Iterable[Row]) -> None:
+        keeping = Keeping(
+            lead=self.lead,
+            rules=self._rules,
+            drafts=self.drafts,
+            there=self.there,
+            hidden=self._hidden,
+        )
+        self.kept = keeping.keep([str(row.field) for row in lost])
+        if self.kept is not None:
+            self.problems += self.kept.problems
+            self.rows += self.kept.rows
+
+    def _refuse(self, lost: Iterable[Row]) -> None:
+        """Refuse to close a lead of which something would be lost; earlier records count."""
+        lead = self._rules.lead
+        for row in lost:
+            into = {one.kind for one in self._rules.mappings if row.field in one.sources}
+            if any(self.earlier.became(str(kind)) for kind in into):
+                continue
+            facts = {"source": row.field, "why": row.reason}
+            one = Problem(
+                cause=Cause.INVALID, code="would_drop", kind=lead.id, field=row.field, params=facts
+            )
+            if row.field in self._hidden:
+                self.withheld.append(one)
+                one = self.rights.hidden(Cause.INVALID, lead.id)
+            self.problems.append(one)
 
 
 def leftovers(

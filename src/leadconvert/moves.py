@@ -17,7 +17,7 @@ from leadconvert.kinds import Kind
 from leadconvert.linking import Links, there
 from leadconvert.moving import MOVING, Step, pipeline_of
 from leadconvert.pipelines import StageRole
-from leadconvert.planning import meant, plan
+from leadconvert.planning import plan
 from leadconvert.plans import FormField, Plan
 from leadconvert.problems import Cause, Problem
 from leadconvert.records import Lead, Record, changed
@@ -165,7 +165,7 @@ def plan_move(  # noqa: PLR0913 - as plan()
     denied = [one for one in step.problems if one.cause is Cause.LEAD_ACCESS]
     beside = _beside_the_point(record, kind, to, success, targets)
     problems = denied or [*beside, *step.problems]
-    asked = (kind.id, record.id, to, meant(kind, supplied), *targets)
+    asked = (kind.id, record.id, to, kind.in_form(supplied), *targets)
     moved, fingerprint = None, digest(("move", *asked))
     if not problems:
         whole = Whole(

@@ -4,46 +4,41 @@ Who may, is the lead ready, what is there already, what each target gets, what i
 changes. This file is the specification of a conversion; whatever else converts must agree with it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
 import attrs
 
-from leadconvert.access import AccessRequest, Action, Actor, Authorizer
+from leadconvert.access import Actor, Authorizer
 from leadconvert.agreeing import already_open, disagreements
-from leadconvert.asking import form_fields, missing
 from leadconvert.assigning import Assigning
 from leadconvert.automation import AutomationRule
-from leadconvert.carrying import Carrying, mapped, question_about
-from leadconvert.changes import ChangeSet, Insert, Update
+from leadconvert.carrying import Carrying
 from leadconvert.choosing import Choices, choose
 from leadconvert.closing import Closing, key_of
+from leadconvert.drafting import Drafting, built
 from leadconvert.earlier import Earlier
-from leadconvert.fields import MisfitError
-from leadconvert.filling import Filler
 from leadconvert.kinds import Kind
-from leadconvert.leftovers import Keeping, leftovers
+from leadconvert.leftovers import Leaving
 from leadconvert.linking import Links, there
-from leadconvert.losses import Losses
 from leadconvert.moving import Step
 from leadconvert.pipelines import StageRole
 from leadconvert.plans import Draft, FormField, Plan, Question
+from leadconvert.preceding import Preceding
 from leadconvert.problems import Cause, Problem
 from leadconvert.records import Lead, Record, changed
-from leadconvert.results import ConversionResult, Outcome, Row, dropped
+from leadconvert.results import ConversionResult, Row
 from leadconvert.rights import Rights, rights_on_lead
 from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled, Settling
-from leadconvert.targets import Carry, Known, Mode, Pending, Request, Target, targets_of
+from leadconvert.targets import Carry, Known, Mode, Request, Target, targets_of
 from leadconvert.travelling import Travelled, Travelling
-from leadconvert.values import FrozenMap, Ref, aware, expect, ids_in, is_empty
+from leadconvert.values import FrozenMap, Ref, aware, expect
 from leadconvert.wanting import asked_for
 
 
-__all__ = ["meant", "plan"]
+__all__ = ["plan"]
 
 #: What no choice of targets can remedy.
 _OF_THE_LEAD: Final = frozenset({Cause.ALREADY_CONVERTED, Cause.STAGE})
@@ -138,25 +133,6 @@ def plan(  # noqa: PLR0913 - each is a thing a decision depends on, and all but 
     return planner.plan()
 
 
-def meant(kind: Kind, values: Mapping[str, object]) -> dict[str, object]:
-    """Return *values* for a record of *kind* in the form of its fields: one thing, said one way.
-
-    What does not fit its field stays as it is.
-
-    Example:
-        >>> from leadconvert.kinds import DEAL
-        >>> from leadconvert.planning import meant
-        >>> meant(DEAL, {"amount": 5, "contact_ids": "C-3", "nothing": 1})
-        {'amount': Decimal('5'), 'contact_ids': ('C-3',), 'nothing': 1}
-    """
-    said = dict(values)
-    for name, value in values.items():
-        if value is not None and name in kind.members:
-            with suppress(MisfitError):
-                said[name] = kind.members[name].accept(value)
-    return said
-
-
 @attrs.define(kw_only=True)
 class _Planner:
     lead: Lead
@@ -232,22 +208,23 @@ class _Planner:
     def request(self) -> Request:
         return Request(
             lead_id=self.lead.id,
-            targets=tuple(self._meant(target) for target in self.targets),
+            targets=tuple(self._in_form(target) for target in self.targets),
             carry=self.carry,
-            values=meant(self.rules.lead, self.values),
+            values=self.rules.lead.in_form(self.values),
             closing=self.closing,
             mode=self.mode,
             key=self.key,
             along=self.along,
         )
 
-    def _meant(self, target: Target) -> Target:
+    def _in_form(self, target: Target) -> Target:
         kind = self.kinds.get(target.kind)
         if kind is None or not target.values:
             return target
-        return attrs.evolve(target, values=meant(kind, target.values))
+        return attrs.evolve(target, values=kind.in_form(target.values))
 
     def what_changes(self, travelled: Travelled) -> ConversionResult:
+        preceding = self.preceding
         result = Closing(
             lead=self.lead,
             rules=self.rules,
@@ -258,17 +235,18 @@ class _Planner:
             settled={one.ref: one for one in self.settled.values()},
             rows=tuple(self.rows),
             request=self.request,
-            pending={attrs.evolve(ref, provisional=True) for ref in self._pending_refs},
+            pending=preceding.provisional.keys(),
             values=self.filled,
             before=self.before,
             travelled=travelled,
-            there=self._told(),
+            there=there(self.rules, self.known.records) | preceding.provisional,
             reason=self.reason,
             rule=self.rule,
         ).result()
-        if not self.known.pending:
+        settled = (one.ref for one in self.settled.values())
+        after = preceding.keys(result.changes, settled, self.drafts)
+        if not after:
             return result
-        after = self._keys_before(result.changes)
         return attrs.evolve(result, changes=attrs.evolve(result.changes, after=after))
 
     @property
@@ -285,64 +263,23 @@ class _Planner:
             load=self.known.load,
         )
 
-    def _told(self) -> dict[Ref, Record]:
-        """Return what is there already by the refs of a change set: provisional, if not stored."""
-        pending = there(self.rules, [one.record for one in self._pending])
-        known = there(self.rules, self.known.records)
-        return known | {attrs.evolve(ref, provisional=True): one for ref, one in pending.items()}
-
     @property
-    def _pending(self) -> list[Pending]:
+    def preceding(self) -> Preceding:
         """What other change sets make; what this one itself made before is not there yet."""
         own = key_of(self.request, self.lead) if self.known.pending else ""
-        return [one for one in self.known.pending if one.key != own]
-
-    @property
-    def _pending_refs(self) -> AbstractSet[Ref]:
-        return there(self.rules, [one.record for one in self._pending]).keys()
-
-    def _keys_before(self, changes: ChangeSet) -> tuple[str, ...]:
-        """Return the keys of the change sets that make or change what this one refers to or saw."""
-        used = {one.ref.stored for one in self.settled.values()}
-        for change in changes.changes:
-            if isinstance(change, Insert | Update):
-                used |= {ref.stored for claim in change.claims for ref in claim.seen}
-        used |= {
-            Ref(str(field.to), id_)
-            for draft in self.drafts
-            for name, field in self.kinds[draft.ref.kind].references.items()
-            for id_ in ids_in(draft.values.get(name))
-        }
-        pending = ((one.key, there(self.rules, [one.record])) for one in self._pending)
-        return tuple(dict.fromkeys(key for key, refs in pending if not used.isdisjoint(refs)))
+        pending = [one for one in self.known.pending if one.key != own]
+        return Preceding(rules=self.rules, pending=pending)
 
     # -- who may ----------------------------------------------------------------------------------
 
     def who_may_convert(self) -> None:
         for request in rights_on_lead(self.lead, self.rules, closing=self.closing):
-            self._require(request, Cause.LEAD_ACCESS)
+            denial = self.rights.denial(request, Cause.LEAD_ACCESS)
+            self.problems += [] if denial is None else [denial]
 
-    def _require(self, request: AccessRequest, cause: Cause, target: int | None = None) -> bool:
-        denial = self.rights.denial(request, cause, target)
-        if denial is not None:
-            self.problems.append(denial)
-        return denial is None
-
-    def _problem(  # noqa: PLR0913 - the parts of a problem
-        self,
-        cause: Cause,
-        code: str,
-        *,
-        target: int | None = None,
-        kind: str | None = None,
-        field: str | None = None,
-        params: Mapping[str, object] | None = None,
-    ) -> None:
-        self.problems.append(
-            Problem(
-                cause=cause, code=code, target=target, kind=kind, field=field, params=params or {}
-            )
-        )
+    def _refuse(self, cause: Cause, code: str, params: Mapping[str, object]) -> None:
+        of_lead = None if cause is Cause.TARGETS_REQUIRED else self.rules.lead.id
+        self.problems.append(Problem(cause=cause, code=code, kind=of_lead, params=params))
 
     # -- what the actor may know ------------------------------------------------------------------
 
@@ -350,7 +287,8 @@ class _Planner:
         """Whoever is denied on the lead, or on a target, learns only that of it."""
         lead_denied = any(one.cause is Cause.LEAD_ACCESS for one in self.problems)
         denied = {one.target for one in self.problems if one.cause is Cause.TARGET_ACCESS}
-        closed = {ref.kind for ref in self.refs.values()} - self._open_kinds
+        opened = {draft.ref.kind for draft in self.drafts if not draft.denied}
+        closed = {ref.kind for ref in self.refs.values()} - opened
         told: list[Problem] = []
         for one in self.problems:
             of_denied = one.target in denied if one.target is not None else one.kind in closed
@@ -364,11 +302,6 @@ class _Planner:
             self.form, self.questions = [], []
         return tuple(sorted(told, key=_place))
 
-    @property
-    def _open_kinds(self) -> set[str]:
-        """The kinds of which the actor may make a target asked for."""
-        return {draft.ref.kind for draft in self.drafts if not draft.denied}
-
     # -- is the lead ready ------------------------------------------------------------------------
 
     def is_the_lead_ready(self, known: Mapping[Ref, Record]) -> None:
@@ -377,17 +310,17 @@ class _Planner:
         facts: dict[str, object] = {"stage": self.lead.stage}
         closed = [made for made in self.lead.conversions if made.closes]
         if self.mode is Mode.SUPPLEMENT and not closed and self.lead.stage != success:
-            self._problem(Cause.STAGE, "not_converted", kind=kind.id)
+            self._refuse(Cause.STAGE, "not_converted", {})
         elif closed and self.mode is Mode.CONVERT:
             became = [str(target) for made in closed for target in made.targets]
             # in the wrong stage or not, it is never converted twice
             code = "converted" if self.lead.stage == success else "stage_disagrees"
             facts |= {"became": became, "success": success}
-            self._problem(Cause.ALREADY_CONVERTED, code, kind=kind.id, params=facts)
+            self._refuse(Cause.ALREADY_CONVERTED, code, facts)
         elif self.lead.stage == success and self.mode is Mode.CONVERT:
-            self._problem(Cause.ALREADY_CONVERTED, "in_success_stage", kind=kind.id, params=facts)
+            self._refuse(Cause.ALREADY_CONVERTED, "in_success_stage", facts)
         elif not (self.closing or self.rules.staged or self.mode is Mode.SUPPLEMENT):
-            self._problem(Cause.STAGE, "not_staged", kind=kind.id)
+            self._refuse(Cause.STAGE, "not_staged", {})
         else:
             step = Step(
                 kind=kind,
@@ -407,8 +340,8 @@ class _Planner:
     # -- what is there already --------------------------------------------------------------------
 
     def what_is_there_already(self) -> dict[Ref, Record]:
-        pending = (one.record for one in self._pending)
-        return there(self.rules, [*pending, *self.known.records, self.lead])
+        known = there(self.rules, [*self.known.records, self.lead])
+        return self.preceding.refs | known
 
     # -- what is asked for ------------------------------------------------------------------------
 
@@ -421,7 +354,7 @@ class _Planner:
             targets=self.targets,
             links=Links(rights=self.rights, there=known),
             earlier=self.earlier,
-            pending=self._pending_refs,
+            pending=self.preceding.refs.keys(),
         )
         settling.settle()
         self.problems += settling.problems
@@ -445,10 +378,10 @@ class _Planner:
             facts: dict[str, object] = {"kinds": sorted(kinds or self.rules.order)}
             if len(self.choices.offered) <= _LISTED:
                 facts["combinations"] = tuple(self.choices.combinations())
-            self._problem(Cause.TARGETS_REQUIRED, "no_targets", params=facts)
+            self._refuse(Cause.TARGETS_REQUIRED, "no_targets", facts)
         else:
             facts = {"actor": self.actor.id, "kinds": sorted(self.rules.order)}
-            self._problem(Cause.TARGETS_REQUIRED, "nothing_open", params=facts)
+            self._refuse(Cause.TARGETS_REQUIRED, "nothing_open", facts)
 
     def _denials(self, kind: str, made: Iterable[str]) -> list[Problem]:
         """Return what is denied of a new record of *kind* if others are made along with it."""
@@ -471,95 +404,34 @@ class _Planner:
     # -- what each target gets --------------------------------------------------------------------
 
     def what_a_target_gets(
-        self,
-        index: int,
-        known: Mapping[Ref, Record],
-        carrying: Carrying,
+        self, index: int, known: Mapping[Ref, Record], carrying: Carrying
     ) -> None:
-        ref = self.refs[index]
-        kind = self.kinds[ref.kind]
-        own = {
-            field: mapping
-            for (name, field), mapping in carrying.mappings.items()
-            if name == kind.id
-        }
         settled = self.settled[index]
-        mappings = mapped(self.rules, kind.id) | own
-        assigned = self.assigning.mapping(kind) if settled.action == "create" else {}
-        lead = self.earlier.left(kind, mappings, known, self.drafts, self.targets[index + 1 :])
-        filler = Filler(
-            lead=lead,
-            lead_kind=self.rules.lead,
-            kind=kind,
+        kind = self.kinds[settled.ref.kind]
+        mappings = carrying.into(kind.id)
+        drafting = Drafting(
             index=index,
             name=f"{kind.id} {self._ordinal(index)}",
+            kind=kind,
+            settled=settled,
             supplied=self.targets[index].values,
+            lead=self.lead,
+            left=self.earlier.left(kind, mappings, known, self.drafts, self.targets[index + 1 :]),
+            mappings=mappings,
             made=self._made(),
-            mappings=mappings | assigned,
-            transforms=self.rules.transforms_by_name(),
-            pipelines=self.rules.pipelines_of(kind.id),
-            existing=settled.record,
-            mergers=dict(self.rules.mergers),
-            sight=self.rights.sight(kind),
-            lead_sight=self.rights.sight(self.rules.lead),
+            links=self._links(known),
+            assigning=self.assigning,
+            denied=any(
+                one.target == index and one.cause is Cause.TARGET_ACCESS for one in self.problems
+            ),
         )
-        before = len(self.problems)
-        if settled.action != "link":
-            filler.fill()
-        denied = (one.target for one in self.problems if one.cause is Cause.TARGET_ACCESS)
-        allowed = index not in denied
-        allowed &= self._may_write(index, kind, settled, filler.values)
-        wrong = list(filler.problems)
-        links, cause = self._links(known), Cause.TARGET_ACCESS
-        for one in links.problems(kind, filler.values, cause, index, settled.record):
-            (wrong if one.cause is Cause.INVALID else self.problems).append(one)
-            allowed &= one.cause is Cause.INVALID
-        wrong += missing(filler) if settled.action != "link" else ()
-        wrong += self.assigning.problems(kind, filler.values, index)
-        self._tell(filler, wrong)
-        self.rows += filler.rows
-        self.rows += self._taken(filler, lead)
-        self.rows += self.assigning.rows(
-            filler.name, [mappings[one] for one in assigned if one in mappings]
-        )
-        self.drafts.append(
-            Draft(
-                target=index,
-                ref=ref,
-                name=filler.name,
-                values=filler.values,
-                action=settled.action,
-                denied=not allowed,
-                unseen=filler.unseen,
-            )
-        )
-        if len(self.problems) == before:
-            self._build(index, kind, settled, filler.values)
-        if allowed:
-            self.form += form_fields(filler, self.problems[before:])
-
-    def _tell(self, filler: Filler, wrong: Iterable[Problem]) -> None:
-        """Add what is wrong with a target; what its actor may not see is one thing without name."""
-        hidden: list[Problem] = []
-        for one in wrong:
-            (hidden if filler.hides(one) else self.problems).append(one)
-        if hidden:
-            gravest = min((one.cause for one in hidden), key=list(Cause).index)
-            self._hide(gravest, filler.index, filler.kind.id)
-        self.withheld += hidden
-
-    def _hide(self, cause: Cause, target: int | None, kind: str | None) -> None:
-        facts = {"actor": self.actor.id}
-        self._problem(cause, "hidden", target=target, kind=kind, params=facts)
-
-    def _taken(self, filler: Filler, left: Lead) -> Iterator[Row]:
-        """Yield the product lines of the lead that others took, so that this target gets none."""
-        kind = self.rules.lead
-        for target, mapping in filler.mappings.items():
-            for name in mapping.sources:
-                if is_empty(kind.read(left, name)) and not is_empty(kind.read(self.lead, name)):
-                    where = f"{filler.name}.{target}"
-                    yield Row(name, where, Outcome.TAKEN, str(mapping), None)
+        self.drafts.append(drafting.draft())
+        self.problems += drafting.problems
+        self.withheld += drafting.withheld
+        self.rows += drafting.rows
+        self.form += drafting.form
+        if drafting.record is not None:
+            self.records[settled.ref] = drafting.record
 
     def _made(self) -> dict[str, tuple[str, ...]]:
         """Return by kind what this conversion makes, or else what earlier ones made."""
@@ -569,41 +441,6 @@ class _Planner:
         for _, ref in sorted(self.refs.items()):
             made[ref.kind] = (*made.get(ref.kind, ()), ref.id)
         return made
-
-    def _may_write(
-        self, index: int, kind: Kind, settled: Settled, values: Mapping[str, object]
-    ) -> bool:
-        """Whether a target may be made as it would be written, and given to its owner."""
-        allowed, owner = True, values.get(str(kind.owner))
-        asked = self.rights.with_values(kind, values, Action.CREATE)
-        if settled.action == "create":
-            allowed = self._require(asked, Cause.TARGET_ACCESS, index)
-        lead_owner = self.rules.lead.read(self.lead, self.rules.lead.owner)
-        if not is_empty(owner) and owner not in {self.actor.id, lead_owner}:
-            if settled.record is not None:
-                asked = self.rights.with_record(kind, settled.record, Action.ASSIGN)
-            given = attrs.evolve(asked, action=Action.ASSIGN)
-            allowed &= self._require(given, Cause.TARGET_ACCESS, index)
-        return allowed
-
-    def _build(
-        self, index: int, kind: Kind, settled: Settled, values: Mapping[str, object]
-    ) -> None:
-        try:
-            if settled.record is None:
-                self.records[settled.ref] = kind.build(settled.ref.id, values)
-            else:
-                back = str(kind.converted_from)
-                leads = dict.fromkeys((*ids_in(kind.read(settled.record, back)), self.lead.id))
-                written = {**values, back: tuple(leads)}
-                if kind.cls is None:  # a field of data may be called as an attribute is
-                    written = {"custom": {**settled.record.custom, **written}}
-                self.records[settled.ref] = changed(settled.record, written)
-        except Exception as error:  # noqa: BLE001 - a user's class may raise anything
-            facts = {"error": type(error).__name__}
-            self._problem(
-                Cause.INVALID, "constructor_failed", target=index, kind=kind.id, params=facts
-            )
 
     # -- do the targets agree ---------------------------------------------------------------------
 
@@ -621,75 +458,39 @@ class _Planner:
                 self.problems.append(one)
             else:
                 self.withheld.append(one)
-                self._hide(one.cause, one.target, one.kind)
+                self.problems.append(self.rights.hidden(one.cause, one.kind, one.target))
 
     # -- what reaches nothing ---------------------------------------------------------------------
 
     def what_reaches_nothing(self) -> None:
-        kinds = {one.ref.kind for one in self.settled.values() if one.action != "link"}
-        reached = {row.field for row in self.rows}
-        left = tuple(leftovers(self.lead, self.rules, self.carry, reached, kinds))
-        lost = dropped(left)
-        self.what_is_asked_about(lost)
-        kept = self.what_is_kept(lost)
-        if kept or self.rules.losses is Losses.LENIENT:
-            lost = ()
-        elif self.rules.losses is Losses.STRICT and self.closing:
-            self.what_must_not_be_lost(lost)
-        self.rows += kept
-        for row in left:
-            if row.outcome != Outcome.DROPPED or row in lost:
-                self.rows.append(row)
-            elif not kept:
-                self.rows.append(row._replace(outcome=Outcome.LEFT_BEHIND))
-
-    def what_is_asked_about(self, lost: Iterable[Row]) -> None:
-        """Ask where custom fields go that nobody has decided on."""
-        if self.rules.losses is Losses.LENIENT:
-            return
-        chosen = [kind for kind in self.rules.kinds if kind.id in self._open_kinds]
-        hidden = self.rights.sight(self.rules.lead).hidden
-        for row in lost:
-            if row.reason == "undecided" and row.field not in hidden:
-                self.questions.append(
-                    question_about(str(row.field), self.lead, self.rules, chosen, self.rights.sight)
-                )
-
-    def what_is_kept(self, lost: Iterable[Row]) -> tuple[Row, ...]:
-        keeping = Keeping(
+        leaving = Leaving(
             lead=self.lead,
-            rules=self.rules,
+            carry=self.carry,
+            rights=self.rights,
+            reached={row.field for row in self.rows},
             drafts=self.drafts,
             there={at: one.record for at, one in self.settled.items() if one.record is not None},
-            hidden=self.rights.sight(self.rules.lead).hidden,
+            earlier=self.earlier,
+            closing=self.closing,
         )
-        kept = keeping.keep([str(row.field) for row in lost])
-        if kept is None:
-            return ()
-        draft = kept.draft
-        self.problems += kept.problems
+        leaving.leave()
+        self.rows += leaving.rows
+        self.questions += leaving.questions
+        self.problems += leaving.problems
+        self.withheld += leaving.withheld
+        if leaving.kept is not None:
+            self._hold(leaving.kept.draft)
+
+    def _hold(self, draft: Draft) -> None:
+        """Put *draft*, which holds more than before, in the place of the one it was."""
         self.drafts = [draft if one.target == draft.target else one for one in self.drafts]
         if draft.ref in self.records:
-            kind = self.kinds[draft.ref.kind]
-            self._build(draft.target, kind, self.settled[draft.target], draft.values)
-        return kept.rows
-
-    def what_must_not_be_lost(self, lost: Iterable[Row]) -> None:
-        """Refuse to close a lead of which something would be lost; earlier records count."""
-        lead, hidden = self.rules.lead, self.rights.sight(self.rules.lead).hidden
-        for row in lost:
-            into = {one.kind for one in self.rules.mappings if row.field in one.sources}
-            if any(self.earlier.became(str(kind)) for kind in into):
-                continue
-            facts = {"source": row.field, "why": row.reason}
-            one = Problem(
-                cause=Cause.INVALID, code="would_drop", kind=lead.id, field=row.field, params=facts
-            )
-            if row.field in hidden:
-                self.withheld.append(one)
-                self._hide(Cause.INVALID, None, lead.id)
+            kind, settled = self.kinds[draft.ref.kind], self.settled[draft.target]
+            made = built(draft.target, kind, settled, draft.values, self.lead)
+            if isinstance(made, Problem):
+                self.problems.append(made)
             else:
-                self.problems.append(one)
+                self.records[draft.ref] = made
 
     # -- what comes along -------------------------------------------------------------------------
 

@@ -303,6 +303,21 @@ class Rights:
             cause=cause, code=decision.code, target=target, kind=request.kind, params=facts
         )
 
+    def hidden(self, cause: Cause, kind: str | None, target: int | None = None) -> Problem:
+        """Return what the actor is told of a problem with a field that they may not see.
+
+        Example:
+            >>> from leadconvert import Actor, presets
+            >>> from leadconvert.problems import Cause
+            >>> from leadconvert.rights import Rights
+            >>> rules = presets.bitrix24()
+            >>> rights = Rights(actor=Actor("u-7"), authorizer=rules.policy, rules=rules)
+            >>> rights.hidden(Cause.MISSING, "deal").field is None
+            True
+        """
+        facts = {"actor": self.actor.id}
+        return Problem(cause=cause, code="hidden", target=target, kind=kind, params=facts)
+
     def sight(self, kind: Kind) -> Sight:
         """Return which fields of *kind* the actor may not see, or not fill.
 
