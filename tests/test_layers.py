@@ -16,6 +16,7 @@ from leadconvert import errors
 ROOT = Path(leadconvert.__file__).parent
 #: Each imports only from those before it.
 ORDER = (
+    "given",
     "values",
     "products",
     "wording",
@@ -105,7 +106,17 @@ PUBLIC = {
     *(
         f"leadconvert.{name}"
         for name in (
-            *("errors", "problems", "changes", "fields", "kinds", "codec", "records", "values"),
+            *(
+                "errors",
+                "problems",
+                "changes",
+                "fields",
+                "kinds",
+                "codec",
+                "records",
+                "values",
+                "given",
+            ),
             *("tables", "proposing"),
         )
     ),

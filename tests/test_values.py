@@ -22,16 +22,8 @@ from leadconvert import (
     Ref,
     StageRole,
 )
-from leadconvert.values import (
-    attributes,
-    aware,
-    canonical,
-    digest,
-    freeze,
-    is_empty,
-    money,
-    texts,
-)
+from leadconvert.given import aware, money, texts
+from leadconvert.values import attributes, canonical, digest, freeze, is_empty
 
 
 BERLIN = timezone(timedelta(hours=1))

@@ -9,11 +9,10 @@ from enum import StrEnum
 from typing import Final, Protocol, TypeVar, cast
 
 import attrs
-from attrs import validators
 
 from leadconvert.errors import DefinitionError
+from leadconvert.given import is_a, texts
 from leadconvert.problems import Problem, mistake, unknown
-from leadconvert.values import texts
 
 
 __all__ = [
@@ -113,7 +112,7 @@ class Actor:
         'u-7'
     """
 
-    id: str = attrs.field(validator=validators.instance_of(str))
+    id: str = attrs.field(validator=is_a(str))
     roles: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     department: frozenset[str] = attrs.field(
         default=frozenset(), converter=_names, kw_only=True, repr=False
@@ -192,7 +191,7 @@ class Grant:
         >>> see_margins = Grant("deal", "read", fields="margin")
     """
 
-    kind: str = attrs.field(validator=validators.instance_of(str))
+    kind: str = attrs.field(validator=is_a(str))
     actions: frozenset[Action] = attrs.field(converter=_actions)
     scope: frozenset[Scope] = attrs.field(default=frozenset({Scope.ALL}), converter=_scopes)
     pipeline: str | None = attrs.field(default=None, kw_only=True)

@@ -6,11 +6,12 @@ from datetime import datetime
 from leadconvert.access import Authorizer
 from leadconvert.acting import Chain
 from leadconvert.conversion import Converted, Rejected
+from leadconvert.given import aware, expect
 from leadconvert.pipelines import StageRole
 from leadconvert.records import Lead, held
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known
-from leadconvert.values import aware, digest, expect
+from leadconvert.values import digest
 from leadconvert.whole import MoveResult, Whole
 
 

@@ -7,13 +7,14 @@ from attrs import validators
 
 from leadconvert.access import Actor
 from leadconvert.conditions import AllOf, AnyOf, Condition, Not, Where
+from leadconvert.given import is_a, texts
 from leadconvert.kinds import Kind
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.policy import Policy
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.records import Company, Contact, Deal
 from leadconvert.targets import Target, targets_of
-from leadconvert.values import is_empty, texts
+from leadconvert.values import is_empty
 
 
 __all__ = ["Automation", "AutomationRule", "WithoutLeads", "automation_mistakes"]
@@ -42,12 +43,12 @@ class AutomationRule:
         ['contact', 'deal']
     """
 
-    id: str = attrs.field(validator=validators.instance_of(str))
+    id: str = attrs.field(validator=is_a(str))
     into: tuple[Target, ...] = attrs.field(default=(), converter=_targets)
     on: str | None = attrs.field(default=None, kw_only=True)
     when: Condition | None = attrs.field(
         default=None,
-        validator=validators.optional(validators.instance_of((Where, AllOf, AnyOf, Not))),
+        validator=validators.optional(is_a(Where, AllOf, AnyOf, Not)),
         kw_only=True,
     )
     to: str | None = attrs.field(default=None, kw_only=True)
@@ -70,7 +71,7 @@ class WithoutLeads:
     """
 
     into: tuple[str, ...] = attrs.field(default=(), converter=texts)
-    placeholder: str = attrs.field(default="No name", validator=validators.instance_of(str))
+    placeholder: str = attrs.field(default="No name", validator=is_a(str))
     close_activities: bool = False
 
     def targets(self, kinds: Iterable[Kind]) -> tuple[str, ...]:
@@ -107,11 +108,11 @@ class Automation:
         'all'
     """
 
-    actor: Actor = attrs.field(validator=validators.instance_of(Actor))
+    actor: Actor = attrs.field(validator=is_a(Actor))
     rules: tuple[AutomationRule, ...] = attrs.field(default=(), converter=_rules)
     without_leads: WithoutLeads | None = attrs.field(
         default=None,
-        validator=validators.optional(validators.instance_of(WithoutLeads)),
+        validator=validators.optional(is_a(WithoutLeads)),
         kw_only=True,
     )
 

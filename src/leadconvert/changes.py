@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import attrs
-from attrs import validators
 
 from leadconvert.errors import IdempotencyError
+from leadconvert.given import all_of, aware, is_a, texts
 from leadconvert.matching import MatchKey
 from leadconvert.past import Conversion
 from leadconvert.traces import Trace, TraceStep
-from leadconvert.values import FrozenMap, Ref, all_of, aware, ids_in, texts
+from leadconvert.values import FrozenMap, Ref, ids_in
 
 
 __all__ = [
@@ -226,7 +226,7 @@ class ChangeSet:
         0
     """
 
-    key: str = attrs.field(validator=validators.instance_of(str))
+    key: str = attrs.field(validator=is_a(str))
     fingerprint: str
     changes: tuple[Change, ...] = attrs.field(default=(), converter=_changes)
     #: The keys of the change sets that must be applied before, as they make what this refers to.

@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import cast
 
 import attrs
-from attrs import validators
 
 from leadconvert.fields import MisfitError
+from leadconvert.given import is_a
 from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import FrozenMap, is_empty
@@ -76,7 +76,7 @@ class ChildRule:
         (('deal', <Travel.MOVE: 'move'>),)
     """
 
-    kind: Kind = attrs.field(validator=validators.instance_of(Kind))
+    kind: Kind = attrs.field(validator=is_a(Kind))
     #: Pairs, since their order says to which kind a child moves.
     into: tuple[tuple[str, Travel], ...] = attrs.field(default=(), converter=_into)
     close: Mapping[str, object] = attrs.field(factory=FrozenMap, converter=_close, kw_only=True)

@@ -5,11 +5,12 @@ from itertools import chain, combinations
 
 import attrs
 
+from leadconvert.given import texts
 from leadconvert.kinds import Kind
 from leadconvert.problems import Problem
 from leadconvert.records import Lead
 from leadconvert.rules import ConversionRules
-from leadconvert.values import FrozenMap, ids_in, texts
+from leadconvert.values import FrozenMap, ids_in
 
 
 __all__ = ["Choices", "choose"]

@@ -25,6 +25,7 @@ from leadconvert import errors
 from leadconvert.changes import Attach, Change, Delete, Detach, Insert, Update
 from leadconvert.errors import ConversionError, DefinitionError, LeadConvertError
 from leadconvert.fields import PYTHON_TYPES, Field
+from leadconvert.given import aware
 from leadconvert.past import Conversion, StageChange
 from leadconvert.problems import Problem
 from leadconvert.reading import (
@@ -46,7 +47,7 @@ from leadconvert.reading import (
 from leadconvert.records import GenericRecord, Lead, Record
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Create, Find, Link, Merge, Target
-from leadconvert.values import Address, Channel, FrozenMap, Product, Ref, aware
+from leadconvert.values import Address, Channel, FrozenMap, Product, Ref
 
 
 __all__ = ["Codec"]

@@ -9,6 +9,7 @@ from attrs import validators
 from leadconvert import cells
 from leadconvert.errors import DefinitionError
 from leadconvert.fields import Field, FieldType, MisfitError
+from leadconvert.given import is_a
 from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import Address, Channel, FrozenMap, attributes, is_empty
@@ -28,7 +29,7 @@ _THOUSANDS: Final = {".", ",", "'", "\u2019", " ", "\u00a0", "\u2009", "\u202f"}
 #: What a column says of its cells.
 _SAID: Final = ("use", "separator", "values", "default", "format", "zone", "thousands", "prefix")
 
-_maybe_text = validators.optional(validators.instance_of(str))
+_maybe_text = validators.optional(is_a(str))
 
 
 def _meanings(values: Mapping[str, str]) -> Mapping[str, str]:
@@ -72,7 +73,7 @@ class Column:
     default: str | None = attrs.field(default=None, validator=_maybe_text, kw_only=True)
     format: str | None = attrs.field(default=None, validator=_maybe_text, kw_only=True)
     zone: str | None = attrs.field(default=None, validator=_maybe_text, kw_only=True)
-    decimal: str = attrs.field(default=".", validator=validators.instance_of(str), kw_only=True)
+    decimal: str = attrs.field(default=".", validator=is_a(str), kw_only=True)
     thousands: str | None = attrs.field(default=None, validator=_maybe_text, kw_only=True)
     prefix: str | None = attrs.field(default=None, validator=_maybe_text, kw_only=True)
 

@@ -9,6 +9,7 @@ import attrs
 
 from leadconvert.errors import chosen
 from leadconvert.fields import Field, FieldType, MisfitError
+from leadconvert.given import named
 from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.values import Channel, freeze, is_empty
@@ -88,7 +89,7 @@ def _only_conditions(self: object, attribute: "attrs.Attribute[T]", value: T) ->
     del self, attribute
     for one in value if isinstance(value, tuple) else (value,):
         if not isinstance(one, Condition):
-            raise TypeError(f"a condition is needed here, not a {type(one).__name__}")
+            raise TypeError(f"a condition is needed here, not {named(type(one))}")
 
 
 def _comparison(value: str) -> Comparison:

@@ -14,6 +14,7 @@ from leadconvert.automation import Automation, AutomationRule, WithoutLeads
 from leadconvert.children import ChildRule
 from leadconvert.columns import Column
 from leadconvert.fields import Field, Option
+from leadconvert.given import expect, is_a
 from leadconvert.kinds import Kind
 from leadconvert.limits import Limit
 from leadconvert.losses import Leftovers
@@ -23,7 +24,7 @@ from leadconvert.owning import OwnerRule
 from leadconvert.pipelines import Pipeline, Required, Stage
 from leadconvert.policy import Policy, Role
 from leadconvert.rules import ConversionRules
-from leadconvert.values import attributes, expect, freeze
+from leadconvert.values import attributes, freeze
 
 
 __all__ = ["Difference", "diff"]
@@ -54,7 +55,7 @@ class Difference:
     """
 
     what: str = attrs.field(validator=validators.in_(("added", "removed", "changed")))
-    place: str = attrs.field(validator=validators.instance_of(str))
+    place: str = attrs.field(validator=is_a(str))
     attribute: str | None = None
     before: object = attrs.field(default=None, converter=freeze)
     after: object = attrs.field(default=None, converter=freeze)

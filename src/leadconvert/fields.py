@@ -12,16 +12,9 @@ from typing import Final
 import attrs
 
 from leadconvert.errors import DefinitionError, chosen
+from leadconvert.given import texts
 from leadconvert.problems import Problem, mistake, twice
-from leadconvert.values import (
-    Address,
-    Channel,
-    FrozenMap,
-    Product,
-    freeze,
-    is_empty,
-    texts,
-)
+from leadconvert.values import Address, Channel, FrozenMap, Product, freeze, is_empty
 
 
 __all__ = ["PYTHON_TYPES", "Field", "FieldType", "MisfitError", "Option", "readable"]

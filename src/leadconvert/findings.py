@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Final
 
 import attrs
-from attrs import validators
 
+from leadconvert.given import is_a
 from leadconvert.values import FrozenMap
 
 
@@ -240,7 +240,7 @@ class Finding:
 
     code: str
     severity: Severity = attrs.field(converter=Severity)
-    place: str = attrs.field(validator=validators.instance_of(str))
+    place: str = attrs.field(validator=is_a(str))
     kind: str | None = None
     field: str | None = None
     params: Mapping[str, object] = attrs.field(factory=FrozenMap)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import attrs
 
+from leadconvert.given import named
 from leadconvert.records import Lead, Record
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known, survivor
@@ -102,7 +103,7 @@ def follow(lead_id: str, *, rules: ConversionRules, known: Known) -> Followed:
         ('gone', [('contact C-8', 'merged')])
     """
     if not isinstance(lead_id, str):
-        raise TypeError(f"follow() takes the id of a lead, not a {type(lead_id).__name__}")
+        raise TypeError(f"follow() takes the id of a lead, not {named(type(lead_id))}")
     there = dict(_there(rules, known))
     lead = _whereabouts(Ref(rules.lead.id, lead_id), there, known)
     own = there.get(lead.ref)

@@ -7,9 +7,10 @@ from typing import Final, TypeVar
 
 import attrs
 
+from leadconvert.given import aware
 from leadconvert.past import Conversion, StageChange
 from leadconvert.records import Record, held
-from leadconvert.values import Ref, aware
+from leadconvert.values import Ref
 
 
 __all__ = ["Happened", "Happening", "history"]

@@ -14,9 +14,10 @@ import attrs
 
 from leadconvert.errors import DefinitionError
 from leadconvert.fields import Field, FieldType, MisfitError, readable
+from leadconvert.given import texts
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.records import Company, Contact, Deal, GenericRecord, Lead, Record
-from leadconvert.values import Address, FrozenMap, Product, attributes, is_empty, texts
+from leadconvert.values import Address, FrozenMap, Product, attributes, is_empty
 
 
 __all__ = ["COMPANY", "CONTACT", "DEAL", "LEAD", "Kind"]

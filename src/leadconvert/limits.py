@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 import attrs
-from attrs import validators
 
 from leadconvert.errors import chosen
+from leadconvert.given import is_a
 from leadconvert.kinds import Kind
 from leadconvert.pipelines import Pipeline, StageRole
 from leadconvert.problems import Problem, mistake, twice, unknown
@@ -45,7 +45,7 @@ class Limit:
         <Made.NO_OPEN: 'no_open'>
     """
 
-    kind: str = attrs.field(validator=validators.instance_of(str))
+    kind: str = attrs.field(validator=is_a(str))
     made: Made = attrs.field(converter=_made)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from leadconvert.findings import Finding
 from leadconvert.fitting import lost, misfits
+from leadconvert.given import expect
 from leadconvert.idling import (
     idle_automation,
     idle_grants,
@@ -13,7 +14,6 @@ from leadconvert.idling import (
 )
 from leadconvert.needing import needs
 from leadconvert.rules import ConversionRules
-from leadconvert.values import expect
 
 
 __all__ = ["lint"]

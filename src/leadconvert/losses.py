@@ -8,6 +8,7 @@ from attrs import validators
 
 from leadconvert.errors import chosen
 from leadconvert.fields import FieldType
+from leadconvert.given import is_a
 from leadconvert.kinds import Kind
 from leadconvert.mapping import Overflow, overflow_of
 from leadconvert.problems import Problem, mistake, twice, unknown
@@ -64,10 +65,8 @@ class Leftovers:
         'comments'
     """
 
-    kind: str = attrs.field(validator=validators.instance_of(str))
-    field: str | None = attrs.field(
-        default=None, validator=validators.optional(validators.instance_of(str))
-    )
+    kind: str = attrs.field(validator=is_a(str))
+    field: str | None = attrs.field(default=None, validator=validators.optional(is_a(str)))
     overflow: Overflow = attrs.field(default=Overflow.REFUSE, converter=overflow_of, kw_only=True)
 
     def __str__(self) -> str:

@@ -7,10 +7,11 @@ from typing import Final
 import attrs
 
 from leadconvert.errors import DefinitionError, chosen
+from leadconvert.given import texts
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.templates import Template, worded
 from leadconvert.transforms import SPLITTING, Transform
-from leadconvert.values import Address, FrozenMap, freeze, is_empty, texts
+from leadconvert.values import Address, FrozenMap, freeze, is_empty
 
 
 __all__ = ["FieldMapping", "Overflow", "TransformError", "overflow_of"]

@@ -14,10 +14,11 @@ from attrs import validators
 
 from leadconvert.errors import chosen
 from leadconvert.fields import FieldType
+from leadconvert.given import is_a, texts
 from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.records import Record
-from leadconvert.values import Channel, texts
+from leadconvert.values import Channel
 
 
 __all__ = [
@@ -251,7 +252,7 @@ class MatchRule:
         <Then.MERGE: 'merge'>
     """
 
-    kind: str = attrs.field(validator=validators.instance_of(str))
+    kind: str = attrs.field(validator=is_a(str))
     by: tuple[frozenset[str], ...] = attrs.field(converter=_combinations)
     then: Then = attrs.field(default=Then.MERGE, converter=_then)
 
@@ -320,7 +321,7 @@ class Matching:
     rules: tuple[MatchRule, ...] = attrs.field(default=(), converter=_rules)
     enrich: bool = attrs.field(default=False, kw_only=True)
     exceptions: Exceptions = attrs.field(
-        factory=Exceptions, validator=validators.instance_of(Exceptions), kw_only=True
+        factory=Exceptions, validator=is_a(Exceptions), kw_only=True
     )
     normalizer: Normalizer = attrs.field(factory=Plain, kw_only=True)
     same: Same | None = attrs.field(

@@ -13,6 +13,7 @@ from leadconvert.access import AccessRequest, Actor, Authorizer
 from leadconvert.acting import Chain, moved_event
 from leadconvert.closing import so_far
 from leadconvert.errors import refusal
+from leadconvert.given import aware, expect, named
 from leadconvert.kinds import Kind
 from leadconvert.linking import Links, there
 from leadconvert.moving import MOVING, Step, pipeline_of
@@ -24,7 +25,7 @@ from leadconvert.records import Lead, Record, changed
 from leadconvert.rights import Rights
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry, Known, Target, targets_of
-from leadconvert.values import FrozenMap, Ref, aware, digest, expect
+from leadconvert.values import FrozenMap, Ref, digest
 from leadconvert.whole import MoveResult, Whole
 
 
@@ -132,7 +133,7 @@ def plan_move(  # noqa: PLR0913 - as plan()
     expect(("rules", rules, ConversionRules), ("known", known, Known))
     kind, targets, moment = rules.kind_of(record), targets_of(into), aware(at)
     if kind is None:
-        raise TypeError(f"the rules have no kind of a {type(record).__name__}")
+        raise TypeError(f"the rules have no kind of {named(type(record))}")
     supplied = FrozenMap(values or {})
     success = rules.lead_pipeline.in_role(StageRole.SUCCESS)[0].id
     if isinstance(record, Lead) and to == success:

@@ -12,9 +12,10 @@ from attrs import validators
 
 from leadconvert.access import AccessRequest, Actor, Authorizer, Decision
 from leadconvert.errors import DefinitionError
+from leadconvert.given import is_a, named, texts
 from leadconvert.policy import Policy
 from leadconvert.problems import Problem, mistake, twice, unknown
-from leadconvert.values import is_empty, texts
+from leadconvert.values import is_empty
 
 
 __all__ = ["Member", "Organisation", "Organised", "Unit"]
@@ -41,10 +42,8 @@ class Unit:
         'sales'
     """
 
-    id: str = attrs.field(validator=validators.instance_of(str))
-    parent: str | None = attrs.field(
-        default=None, validator=validators.optional(validators.instance_of(str))
-    )
+    id: str = attrs.field(validator=is_a(str))
+    parent: str | None = attrs.field(default=None, validator=validators.optional(is_a(str)))
     heads: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
     roles: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
     roles_below: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
@@ -63,7 +62,7 @@ class Member:
         'u-7'
     """
 
-    id: str = attrs.field(validator=validators.instance_of(str))
+    id: str = attrs.field(validator=is_a(str))
     departments: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
     teams: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
     groups: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
@@ -115,7 +114,7 @@ def _sorted(values: Iterable[H], of: type[H]) -> tuple[H, ...]:
     found = list(values)
     for value in found:
         if not isinstance(value, of):
-            what = f"it holds a {type(value).__name__}"
+            what = f"it holds {named(type(value))}"
             raise TypeError(f"a list of {of.__name__} is needed here, {what}")
     return tuple(sorted(found, key=lambda value: value.id))
 
@@ -190,8 +189,8 @@ class Organisation:
             yield mistake("blank_id", "members", what="member")
         for member in self.members:
             belonging = (member.departments, member.teams, member.groups)
-            for (what, ids), named in zip(known.items(), belonging, strict=True):
-                for name in sorted(named - ids):
+            for (what, ids), own in zip(known.items(), belonging, strict=True):
+                for name in sorted(own - ids):
                     yield unknown(what, name, ids, f"member {member.id}")
 
     def expand(self, actor: Actor) -> Actor:
@@ -310,8 +309,8 @@ def _tree(units: Iterable[Unit], belonging: Mapping[str, frozenset[str]]) -> _Tr
     """Index *units*, given the units each user belongs to by the user's id."""
     by_id = {unit.id: unit for unit in units}
     people = {unit.id: set(unit.heads) for unit in by_id.values()}
-    for user, named in belonging.items():
-        for name in named:
+    for user, own in belonging.items():
+        for name in own:
             people[name].add(user)
     below: dict[str, list[str]] = {name: [] for name in by_id}
     for unit in by_id.values():

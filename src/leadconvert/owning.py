@@ -9,10 +9,11 @@ from attrs import validators
 from leadconvert.access import ANY
 from leadconvert.conditions import AllOf, AnyOf, Condition, Not, Where
 from leadconvert.errors import chosen
+from leadconvert.given import is_a, texts
 from leadconvert.kinds import Kind
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.records import Lead
-from leadconvert.values import digest, is_empty, texts
+from leadconvert.values import digest, is_empty
 
 
 __all__ = ["OwnerRule", "Ownership", "next_in_turn", "owner_mistakes", "rule_for", "spread"]
@@ -55,12 +56,12 @@ class OwnerRule:
         ('u-1', 'u-2')
     """
 
-    kind: str = attrs.field(validator=validators.instance_of(str))
+    kind: str = attrs.field(validator=is_a(str))
     to: Ownership = attrs.field(converter=_ownership)
     among: tuple[str, ...] = attrs.field(default=(), converter=texts, kw_only=True)
     when: Condition | None = attrs.field(
         default=None,
-        validator=validators.optional(validators.instance_of((Where, AllOf, AnyOf, Not))),
+        validator=validators.optional(is_a(Where, AllOf, AnyOf, Not)),
         kw_only=True,
     )
 

@@ -7,12 +7,13 @@ from enum import StrEnum
 import attrs
 from attrs import validators
 
-from leadconvert.values import Ref, all_of, aware
+from leadconvert.given import all_of, aware, is_a
+from leadconvert.values import Ref
 
 
 __all__ = ["Conversion", "StageChange", "Undoing", "Undone"]
 
-_text = validators.instance_of(str)
+_text = is_a(str)
 _maybe_text = validators.optional(_text)
 
 
@@ -105,9 +106,7 @@ class Conversion:
     supplement: bool = False
     reason: str | None = attrs.field(default=None, validator=_maybe_text)
     rule: str | None = attrs.field(default=None, validator=_maybe_text)
-    undone: Undone | None = attrs.field(
-        default=None, validator=validators.optional(validators.instance_of(Undone))
-    )
+    undone: Undone | None = attrs.field(default=None, validator=validators.optional(is_a(Undone)))
 
     @property
     def in_force(self) -> bool:

@@ -6,8 +6,9 @@ from enum import StrEnum
 import attrs
 
 from leadconvert.errors import DefinitionError, chosen
+from leadconvert.given import texts
 from leadconvert.problems import Problem, mistake, twice, unknown
-from leadconvert.values import is_empty, texts
+from leadconvert.values import is_empty
 
 
 __all__ = ["Pipeline", "Required", "Stage", "StageRole"]

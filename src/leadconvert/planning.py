@@ -19,6 +19,7 @@ from leadconvert.choosing import Choices, choose
 from leadconvert.closing import Closing, key_of
 from leadconvert.drafting import Drafting, built
 from leadconvert.earlier import Earlier
+from leadconvert.given import aware, expect
 from leadconvert.kinds import Kind
 from leadconvert.leftovers import Leaving
 from leadconvert.linking import Links, there
@@ -34,7 +35,7 @@ from leadconvert.rules import ConversionRules
 from leadconvert.settling import Settled, Settling
 from leadconvert.targets import Carry, Known, Mode, Request, Target, targets_of
 from leadconvert.travelling import Travelled, Travelling
-from leadconvert.values import FrozenMap, Ref, aware, expect
+from leadconvert.values import FrozenMap, Ref
 from leadconvert.wanting import asked_for
 
 

@@ -16,6 +16,7 @@ from cattrs.errors import (
 )
 
 from leadconvert.errors import LeadConvertError
+from leadconvert.given import named
 from leadconvert.problems import did_you_mean
 
 
@@ -198,4 +199,4 @@ def parsed(parse: Callable[[str], T], data: object, what: str) -> T:
 def told(data: object) -> str:
     """Name the form *data* has, as a person who writes JSON would."""
     names = (name for cls, name in _NAMES.items() if isinstance(data, cls))
-    return next(names, f"a {type(data).__name__}")
+    return next(names, f"{named(type(data))}")

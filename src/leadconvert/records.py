@@ -13,18 +13,9 @@ from typing import Protocol, TypeVar, cast
 import attrs
 from attrs import validators
 
+from leadconvert.given import all_of, aware, is_a, money, named, texts
 from leadconvert.past import Conversion, StageChange
-from leadconvert.values import (
-    Address,
-    Channel,
-    FrozenMap,
-    Product,
-    all_of,
-    attributes,
-    aware,
-    money,
-    texts,
-)
+from leadconvert.values import Address, Channel, FrozenMap, Product, attributes
 
 
 __all__ = [
@@ -76,12 +67,12 @@ def _products(values: Iterable[Product]) -> tuple[Product, ...]:
 def _day(self: object, attribute: "attrs.Attribute[date | None]", value: date | None) -> None:
     del self
     if value is not None and (isinstance(value, datetime) or not isinstance(value, date)):
-        raise TypeError(f"{attribute.name} is a date, not a {type(value).__name__}")
+        raise TypeError(f"{attribute.name} is a date, not {named(type(value))}")
 
 
-_text = validators.instance_of(str)
+_text = is_a(str)
 _maybe_text = validators.optional(_text)
-_maybe_bool = validators.optional(validators.instance_of(bool))
+_maybe_bool = validators.optional(is_a(bool))
 
 
 def _maybe_money(amount: Decimal | int | None) -> Decimal | None:
@@ -131,7 +122,7 @@ class _Standard:
     comments: str | None = attrs.field(default=None, validator=_maybe_text)
     tags: tuple[str, ...] = attrs.field(default=(), converter=texts)
     address: Address | None = attrs.field(
-        default=None, validator=validators.optional(validators.instance_of(Address))
+        default=None, validator=validators.optional(is_a(Address))
     )
     #: The outside system a record came from, and its id there.
     originator_id: str | None = attrs.field(default=None, validator=_maybe_text)

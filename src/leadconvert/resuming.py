@@ -8,13 +8,14 @@ import attrs
 
 from leadconvert.access import Actor, Authorizer
 from leadconvert.errors import InvalidFieldsError
+from leadconvert.given import expect
 from leadconvert.planning import plan
 from leadconvert.plans import Plan
 from leadconvert.problems import Cause, Problem, did_you_mean
 from leadconvert.records import Lead
 from leadconvert.rules import ConversionRules
 from leadconvert.targets import Carry, Known, Request
-from leadconvert.values import FrozenMap, digest, expect, is_empty
+from leadconvert.values import FrozenMap, digest, is_empty
 
 
 __all__ = ["Changed", "Inquiry", "Resumed", "inquire", "resume"]

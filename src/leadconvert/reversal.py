@@ -9,6 +9,7 @@ from leadconvert.access import AccessRequest, Action, Actor, Authorizer
 from leadconvert.changes import Change, ChangeSet, Event, Update, plain
 from leadconvert.children import pointers
 from leadconvert.closing import referring, so_far
+from leadconvert.given import aware, expect
 from leadconvert.linking import there
 from leadconvert.past import Conversion, StageChange, Undoing, Undone
 from leadconvert.pipelines import Pipeline, StageRole
@@ -20,7 +21,7 @@ from leadconvert.rules import ConversionRules
 from leadconvert.targets import Known, Wanted, survivor
 from leadconvert.traces import Trace, TraceStep
 from leadconvert.unwinding import Unwinding
-from leadconvert.values import Ref, aware, digest, expect, ids_in
+from leadconvert.values import Ref, digest, ids_in
 
 
 __all__ = ["plan_reversal", "reverse", "wanted_reversal"]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 import attrs
 
 from leadconvert.access import AccessRequest, Action, Actor, Authorizer, Decision
+from leadconvert.given import expect
 from leadconvert.kinds import Kind
 from leadconvert.pipelines import StageRole
 from leadconvert.problems import Cause, Problem, did_you_mean
@@ -190,8 +191,7 @@ class Rights:
             >>> Rights.of(Actor("u-7"), rules, None, None).authorizer == rules.policy
             True
         """
-        if not isinstance(actor, Actor):
-            raise TypeError(f"actor is a Actor, not a {type(actor).__name__}")
+        expect(("actor", actor, Actor))
         if authorizer is not None and decisions is not None:
             raise TypeError("give authorizer= or decisions in known=, not both")
         decides: Authorizer = rules.policy if authorizer is None else authorizer

@@ -12,6 +12,7 @@ from leadconvert.children import ChildRule, child_mistakes
 from leadconvert.columns import Column, column_mistakes
 from leadconvert.errors import DefinitionError
 from leadconvert.fields import Field, FieldType, MisfitError
+from leadconvert.given import all_of, is_a, texts
 from leadconvert.kinds import LEAD, Kind
 from leadconvert.limits import Limit, limit_mistakes
 from leadconvert.losses import Leftovers, Losses, leftover_mistakes, losses_of
@@ -24,7 +25,7 @@ from leadconvert.policy import Policy, grant_mistakes
 from leadconvert.problems import Problem, did_you_mean, mistake, twice, unknown
 from leadconvert.records import GenericRecord, Lead, Record
 from leadconvert.transforms import TRANSFORMS, Transform
-from leadconvert.values import FrozenMap, attributes, digest, is_empty, texts
+from leadconvert.values import FrozenMap, attributes, digest, is_empty
 
 
 __all__ = ["ConversionRules"]
@@ -41,15 +42,15 @@ _WRITTEN: Final = {
 
 
 def _kinds(values: Iterable[Kind]) -> tuple[Kind, ...]:
-    return tuple(values)
+    return all_of(values, Kind)
 
 
 def _pipelines(values: Iterable[Pipeline]) -> tuple[Pipeline, ...]:
-    return tuple(values)
+    return all_of(values, Pipeline)
 
 
 def _mappings(values: Iterable[FieldMapping]) -> tuple[FieldMapping, ...]:
-    return tuple(values)
+    return all_of(values, FieldMapping)
 
 
 def _transforms(values: Mapping[str, Transform]) -> tuple[tuple[str, Transform], ...]:
@@ -57,11 +58,11 @@ def _transforms(values: Mapping[str, Transform]) -> tuple[tuple[str, Transform],
 
 
 def _owner_rules(values: Iterable[OwnerRule]) -> tuple[OwnerRule, ...]:
-    return tuple(values)
+    return all_of(values, OwnerRule)
 
 
 def _children(values: Iterable[ChildRule]) -> tuple[ChildRule, ...]:
-    return tuple(values)
+    return all_of(values, ChildRule)
 
 
 def _declined(values: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
@@ -70,15 +71,15 @@ def _declined(values: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ..
 
 
 def _leftovers(values: Iterable[Leftovers]) -> tuple[Leftovers, ...]:
-    return tuple(values)
+    return all_of(values, Leftovers)
 
 
 def _columns(values: Iterable[Column]) -> tuple[Column, ...]:
-    return tuple(values)
+    return all_of(values, Column)
 
 
 def _limits(values: Iterable[Limit]) -> tuple[Limit, ...]:
-    return tuple(values)
+    return all_of(values, Limit)
 
 
 def _mergers(values: Mapping[str, Merger]) -> tuple[tuple[str, Merger], ...]:
@@ -119,17 +120,15 @@ class ConversionRules:
     mappings: tuple[FieldMapping, ...] = attrs.field(default=(), converter=_mappings)
     policy: Policy = attrs.field(factory=Policy)
     automation: Automation | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(Automation))
+        default=None, validator=attrs.validators.optional(is_a(Automation))
     )
-    matching: Matching = attrs.field(
-        factory=Matching, validator=attrs.validators.instance_of(Matching)
-    )
+    matching: Matching = attrs.field(factory=Matching, validator=is_a(Matching))
     children: tuple[ChildRule, ...] = attrs.field(default=(), converter=_children)
     #: Whether a lead may be converted in parts, staying open in between.
     staged: bool = True
     #: How long after a conversion it can be taken back; None for ever.
     undo_within: timedelta | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(timedelta))
+        default=None, validator=attrs.validators.optional(is_a(timedelta))
     )
     owners: tuple[OwnerRule, ...] = attrs.field(default=(), converter=_owner_rules)
     limits: tuple[Limit, ...] = attrs.field(default=(), converter=_limits)

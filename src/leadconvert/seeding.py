@@ -6,11 +6,12 @@ import attrs
 
 from leadconvert.changes import ChangeSet, Insert, bind
 from leadconvert.closing import referring
+from leadconvert.given import expect, named
 from leadconvert.kinds import Kind
 from leadconvert.linking import there
 from leadconvert.records import Record, held
 from leadconvert.rules import ConversionRules
-from leadconvert.values import attributes, digest, expect
+from leadconvert.values import attributes, digest
 
 
 __all__ = ["said", "seed"]
@@ -32,7 +33,7 @@ def seed(records: Iterable[Record], *, rules: ConversionRules, key: str | None =
     given = list(records)
     for record in given:
         if rules.kind_of(record) is None:
-            raise TypeError(f"the rules have no kind of a {type(record).__name__}")
+            raise TypeError(f"the rules have no kind of {named(type(record))}")
     by_ref = there(rules, given)
     new = {ref: attrs.evolve(ref, provisional=True) for ref in by_ref}
     changes: list[Insert] = []

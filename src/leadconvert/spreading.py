@@ -12,11 +12,12 @@ import attrs
 
 from leadconvert.errors import DefinitionError
 from leadconvert.fields import Field, Option
+from leadconvert.given import texts
 from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.problems import Problem, mistake, unknown
 from leadconvert.rules import ConversionRules
-from leadconvert.values import FrozenMap, texts
+from leadconvert.values import FrozenMap
 
 
 __all__ = [

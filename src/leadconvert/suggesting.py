@@ -11,6 +11,7 @@ import attrs
 
 from leadconvert.errors import DefinitionError
 from leadconvert.fields import Field, Option
+from leadconvert.given import texts
 from leadconvert.kinds import Kind
 from leadconvert.mapping import FieldMapping
 from leadconvert.problems import mistake
@@ -25,7 +26,7 @@ from leadconvert.spreading import (
     misfits,
     spread,
 )
-from leadconvert.values import FrozenMap, texts
+from leadconvert.values import FrozenMap
 
 
 __all__ = ["Doubt", "Suggestion", "suggest", "suggestion_for"]

@@ -8,10 +8,11 @@ from attrs import validators
 
 from leadconvert.access import AccessRequest, Decision
 from leadconvert.changes import Receipt
+from leadconvert.given import all_of, is_a, named, texts
 from leadconvert.matching import MatchKey
 from leadconvert.records import Record
 from leadconvert.traces import Trace
-from leadconvert.values import FrozenMap, Ref, all_of, digest, texts
+from leadconvert.values import FrozenMap, Ref, digest
 
 
 __all__ = [
@@ -57,7 +58,7 @@ class Target:
         True
     """
 
-    kind: str = attrs.field(validator=validators.instance_of(str))
+    kind: str = attrs.field(validator=is_a(str))
     values: Mapping[str, object] = attrs.field(factory=FrozenMap, kw_only=True, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -98,7 +99,7 @@ class Create(Target):
     """
 
     id: str | None = attrs.field(
-        default=None, validator=validators.optional(validators.instance_of(str)), kw_only=True
+        default=None, validator=validators.optional(is_a(str)), kw_only=True
     )
 
 
@@ -106,9 +107,9 @@ class Create(Target):
 class _Existing(Target):
     """A record that exists, by its *id*; given a *revision*, only if it still has that one."""
 
-    id: str = attrs.field(validator=validators.instance_of(str))
+    id: str = attrs.field(validator=is_a(str))
     revision: str | None = attrs.field(
-        default=None, validator=validators.optional(validators.instance_of(str)), kw_only=True
+        default=None, validator=validators.optional(is_a(str)), kw_only=True
     )
 
 
@@ -154,7 +155,7 @@ def targets_of(into: Iterable[str | Target]) -> tuple[Target, ...]:
     found: list[Target] = []
     for one in into:
         if not isinstance(one, str | Find | Create | Link | Merge):
-            raise TypeError(f"into= holds a {type(one).__name__}, which is no kind and no target")
+            raise TypeError(f"into= holds {named(type(one))}, which is no kind and no target")
         found.append(Find(one) if isinstance(one, str) else one)
     return tuple(found)
 

@@ -6,9 +6,9 @@ A trace is kept beside the lead and not in it, so that reading a lead shows no c
 from collections.abc import Iterable, Mapping
 
 import attrs
-from attrs import validators
 
-from leadconvert.values import FrozenMap, Ref, all_of, digest, is_empty
+from leadconvert.given import all_of, is_a
+from leadconvert.values import FrozenMap, Ref, digest, is_empty
 
 
 __all__ = ["Trace", "TraceStep", "marked"]
@@ -33,8 +33,8 @@ class TraceStep:
         'merged'
     """
 
-    ref: Ref = attrs.field(validator=validators.instance_of(Ref))
-    action: str = attrs.field(validator=validators.instance_of(str))
+    ref: Ref = attrs.field(validator=is_a(Ref))
+    action: str = attrs.field(validator=is_a(str))
     before: Mapping[str, object] = attrs.field(factory=FrozenMap, repr=False)
     written: Mapping[str, object] = attrs.field(factory=FrozenMap, repr=False)
     attached: tuple[tuple[str, Ref], ...] = attrs.field(default=(), converter=_attached)
@@ -58,7 +58,7 @@ class Trace:
         ()
     """
 
-    id: str = attrs.field(validator=validators.instance_of(str))
+    id: str = attrs.field(validator=is_a(str))
     steps: tuple[TraceStep, ...] = attrs.field(default=(), converter=_steps)
 
 

@@ -11,6 +11,8 @@ from typing import Final, TypeVar, cast, final
 import attrs
 from attrs import validators
 
+from leadconvert.given import is_a, money, named
+
 
 __all__ = [
     "Address",
@@ -18,17 +20,12 @@ __all__ = [
     "FrozenMap",
     "Product",
     "Ref",
-    "all_of",
     "attributes",
-    "aware",
     "canonical",
     "digest",
-    "expect",
     "freeze",
     "ids_in",
     "is_empty",
-    "money",
-    "texts",
 ]
 
 T = TypeVar("T")
@@ -97,108 +94,7 @@ class FrozenMap(Mapping[str, V_co]):
         return FrozenMap, (dict(self._items),)
 
 
-def texts(values: Iterable[str]) -> tuple[str, ...]:
-    """Return *values* as a tuple of texts, refusing one text where a list of them belongs.
-
-    Raises:
-        TypeError: *values* is a text itself, or holds something that is not text.
-
-    Example:
-        >>> from leadconvert.values import texts
-        >>> texts(["a", "b"])
-        ('a', 'b')
-    """
-    if isinstance(values, str):
-        raise TypeError("a list of texts is needed here, not one text: write [...] around it")
-    found = tuple(values)
-    for value in found:
-        if not isinstance(value, str):
-            raise TypeError(f"a list of texts is needed here, it holds a {type(value).__name__}")
-    return found
-
-
-def expect(*given: tuple[str, object, type]) -> None:
-    """Refuse an argument that is of another class than it must be, each told by its name.
-
-    Raises:
-        TypeError: one of them is, such as a preset that was not called.
-
-    Example:
-        >>> from leadconvert import Lead
-        >>> from leadconvert.values import expect
-        >>> expect(("lead", "L-7", Lead))
-        Traceback (most recent call last):
-        ...
-        TypeError: lead is a Lead, not a str
-    """
-    for name, value, cls in given:
-        if not isinstance(value, cls):
-            hint = ", it is to be called: write () behind it" if callable(value) else ""
-            raise TypeError(f"{name} is a {cls.__name__}, not a {type(value).__name__}{hint}")
-
-
-def all_of(values: Iterable[T], cls: type[T]) -> tuple[T, ...]:
-    """Return *values* as a tuple, refusing what is not of class *cls*.
-
-    Raises:
-        TypeError: *values* is a single one or a text, or holds something else.
-
-    Example:
-        >>> from leadconvert import Ref
-        >>> from leadconvert.values import all_of
-        >>> len(all_of([Ref("deal", "D-5")], Ref))
-        1
-    """
-    if isinstance(values, str | cls):
-        raise TypeError(f"a list of {cls.__name__} is needed here: write [...] around it")
-    found = tuple(values)
-    for value in found:
-        if not isinstance(value, cls):
-            raise TypeError(f"a list of {cls.__name__} holds a {type(value).__name__}")
-    return found
-
-
-def aware(moment: datetime) -> datetime:
-    """Return *moment* unchanged if it says its time zone.
-
-    Raises:
-        TypeError: *moment* is not a datetime.
-        ValueError: *moment* is naive.
-
-    Example:
-        >>> from datetime import UTC, datetime
-        >>> from leadconvert.values import aware
-        >>> aware(datetime(2027, 1, 31, 12, 0, tzinfo=UTC)).isoformat()
-        '2027-01-31T12:00:00+00:00'
-    """
-    if not isinstance(moment, datetime):
-        raise TypeError(f"a datetime is needed here, not {type(moment).__name__}")
-    if moment.utcoffset() is None:
-        raise ValueError("a moment needs a time zone: datetime(..., tzinfo=UTC)")
-    return moment
-
-
-def money(amount: Decimal | int) -> Decimal:
-    """Return *amount* as an exact, finite Decimal.
-
-    Raises:
-        TypeError: *amount* is neither Decimal nor int (a float is not exact).
-        ValueError: *amount* is NaN or infinite.
-
-    Example:
-        >>> from leadconvert.values import money
-        >>> money(5000)
-        Decimal('5000')
-    """
-    if isinstance(amount, bool) or not isinstance(amount, Decimal | int):
-        raise TypeError(f"an amount is a Decimal or an int, not {type(amount).__name__}")
-    exact = Decimal(amount)
-    if not exact.is_finite():
-        raise ValueError("an amount must be finite")
-    return exact
-
-
-_maybe_text = validators.optional(validators.instance_of(str))
+_maybe_text = validators.optional(is_a(str))
 
 
 @attrs.frozen(cache_hash=True)
@@ -213,8 +109,8 @@ class Ref:
         'deal D-5'
     """
 
-    kind: str = attrs.field(validator=validators.instance_of(str))
-    id: str = attrs.field(validator=validators.instance_of(str))
+    kind: str = attrs.field(validator=is_a(str))
+    id: str = attrs.field(validator=is_a(str))
     provisional: bool = False
 
     @property
@@ -236,7 +132,7 @@ class Channel:
         'work'
     """
 
-    value: str = attrs.field(validator=validators.instance_of(str))
+    value: str = attrs.field(validator=is_a(str))
     use: str | None = attrs.field(default=None, validator=_maybe_text)
 
 
@@ -276,7 +172,7 @@ class Product:
         Decimal('2')
     """
 
-    name: str = attrs.field(validator=validators.instance_of(str))
+    name: str = attrs.field(validator=is_a(str))
     price: Decimal = attrs.field(converter=money)
     quantity: Decimal = attrs.field(default=Decimal(1), converter=money)
     product_id: str | None = attrs.field(default=None, validator=_maybe_text)
@@ -313,7 +209,7 @@ def freeze(value: object) -> object:
     if isinstance(value, Mapping):
         return FrozenMap(value)
     raise TypeError(
-        f"a {type(value).__name__} is no plain value: use text, numbers, dates, lists, mappings"
+        f"{named(type(value))} is no plain value: use text, numbers, dates, lists, mappings"
         " or the library's own values"
     )
 

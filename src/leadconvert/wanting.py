@@ -7,6 +7,7 @@ from leadconvert.access import AccessRequest, Action
 from leadconvert.carrying import Carrying, mapped
 from leadconvert.children import pointers
 from leadconvert.earlier import Earlier, bound_ids
+from leadconvert.given import named
 from leadconvert.kinds import Kind
 from leadconvert.limits import Made
 from leadconvert.linking import there
@@ -64,7 +65,7 @@ def match_keys(record: Record, *, rules: ConversionRules) -> tuple[MatchKey, ...
     """
     kind = rules.kind_of(record)
     if kind is None:
-        raise TypeError(f"the rules have no kind of a {type(record).__name__}")
+        raise TypeError(f"the rules have no kind of {named(type(record))}")
     return tuple(sorted(rules.matching.keys(kind, record)))
 
 

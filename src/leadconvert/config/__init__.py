@@ -21,8 +21,9 @@ from leadconvert.config._reading import Bound
 from leadconvert.config._versions import upgraded
 from leadconvert.config._writing import Writer
 from leadconvert.errors import DefinitionError
+from leadconvert.given import expect
 from leadconvert.problems import mistake
-from leadconvert.values import FrozenMap, expect
+from leadconvert.values import FrozenMap
 
 
 __all__ = ["dump", "dumps", "load", "loads", "schema"]

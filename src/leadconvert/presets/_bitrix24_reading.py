@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from leadconvert import Channel, ConversionRules, Field, FieldType, Kind, Product
+from leadconvert.given import expect, named
 from leadconvert.presets import _bitrix24_values as values
 from leadconvert.presets._bitrix24_names import (
     ADDRESS_PARTS,
@@ -25,7 +26,7 @@ from leadconvert.presets._bitrix24_names import (
 from leadconvert.presets._bitrix24_rules import rules as own_rules
 from leadconvert.presets._bitrix24_values import Taken, UnreadableError
 from leadconvert.records import Record
-from leadconvert.values import Address, attributes, expect, is_empty
+from leadconvert.values import Address, attributes, is_empty
 
 
 __all__ = ["contact_ids", "entries", "product_rows", "records"]
@@ -105,9 +106,9 @@ def entries(data: object, what: str, wrappers: Iterable[str] = _WRAPPERS) -> lis
             inner = next((data[name] for name in wrappers if name in data), None)
             return [data] if inner is None else entries(inner, what, wrappers)
         case _:
-            told = type(data).__name__
+            told = named(type(data))
             raise ValueError(
-                f"a {what} is an object, several are a list of them, and this is a {told}"
+                f"a {what} is an object, several are a list of them, and this is {told}"
             )
 
 
@@ -134,8 +135,8 @@ class _Reader:
         """Return the record that *entry* is, or None and add to the *mistakes*."""
         kind = self.names.kind
         if not isinstance(entry, Mapping):
-            told = type(entry).__name__
-            mistakes.append(f"an object is needed, not a {told} @ {kind} number {number}")
+            told = named(type(entry))
+            mistakes.append(f"an object is needed, not {told} @ {kind} number {number}")
             return None
         taken = self._named(entry)
         if taken.take("entityTypeId", values.text) not in {None, self.names.number}:

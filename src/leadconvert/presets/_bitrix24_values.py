@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 import attrs
 
 from leadconvert import Address, Channel, Field, FieldType, Product
+from leadconvert.given import named
 from leadconvert.values import is_empty
 
 
@@ -276,5 +277,5 @@ def plain(value: object) -> object:
         case None | str() | int():
             pass
         case _:
-            raise UnreadableError(f"is a {type(value).__name__}, which is no JSON")
+            raise UnreadableError(f"is {named(type(value))}, which is no JSON")
     return value

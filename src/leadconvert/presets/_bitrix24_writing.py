@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from leadconvert import Address, Channel, Product
+from leadconvert.given import named
 from leadconvert.presets._bitrix24_names import (
     ADDRESS_PARTS,
     CLIENTS,
@@ -85,8 +86,8 @@ class _Writer:
         for kind, names in NAMES.items():
             if isinstance(record, names.record):
                 return cls.in_shape(kind, shape)
-        told = type(record).__name__
-        raise TypeError(f"a Lead, Contact, Company or Deal is needed here, not a {told}")
+        told = named(type(record))
+        raise TypeError(f"a Lead, Contact, Company or Deal is needed here, not {told}")
 
     @classmethod
     def in_shape(cls, kind: str, shape: str) -> "_Writer":
@@ -179,8 +180,8 @@ class _Writer:
             case int() | float() | None:
                 return value
             case _:
-                told = type(value).__name__
-                raise TypeError(f"{name} holds a {told}, which Bitrix24's JSON has no form for")
+                told = named(type(value))
+                raise TypeError(f"{name} holds {told}, which Bitrix24's JSON has no form for")
 
 
 _PARTS: Final = tuple(ADDRESS_PARTS.items())

@@ -14,6 +14,7 @@ from leadconvert.errors import (
     MissingFieldsError,
     StageNotAllowedError,
 )
+from leadconvert.given import named
 from leadconvert.presets._salesforce_names import ACCOUNT, CONTACT, OPPORTUNITY, SHAPES, Shape
 from leadconvert.presets._salesforce_reading import supplied
 from leadconvert.problems import did_you_mean
@@ -60,8 +61,8 @@ def targets(request: object, lead: Lead, rules: ConversionRules) -> tuple[Target
         ValueError: what is wrong with it, all of it, each with its name.
     """
     if not isinstance(request, Mapping):
-        given = type(request).__name__
-        raise ValueError(f"a request is an object, and this is a {given}")  # noqa: TRY004 - data
+        given = named(type(request))
+        raise ValueError(f"a request is an object, and this is {given}")  # noqa: TRY004 - data
     asked = _Asked({str(name): one for name, one in request.items()}, lead, rules)
     asked.check()
     found = (asked.account(), asked.contact(), asked.opportunity())

@@ -22,6 +22,7 @@ from leadconvert import (
     Record,
     Ref,
 )
+from leadconvert.given import named
 from leadconvert.presets._salesforce_names import LEAD, PARTS, Shape
 from leadconvert.values import attributes, is_empty
 
@@ -57,8 +58,8 @@ def objects(data: object, what: str) -> list[object]:
         case Mapping():
             return [data]
         case _:
-            given = type(data).__name__
-            raise ValueError(f"a {what} is an object, several are a list, and this is a {given}")
+            given = named(type(data))
+            raise ValueError(f"a {what} is an object, several are a list, and this is {given}")
 
 
 def kind_of(shape: Shape, rules: ConversionRules) -> Kind:
@@ -89,7 +90,7 @@ def records(data: object, shape: Shape, rules: ConversionRules) -> tuple[Record,
                 found.append(kind.build(id_, values))
         else:
             given, at = type(entry).__name__, f"{shape.object} number {number}"
-            reading.mistakes.append(f"an object is needed, not a {given}")
+            reading.mistakes.append(f"an object is needed, not {given}")
         mistakes += (f"{mistake} @ {at}" for mistake in reading.mistakes)
     if mistakes:
         raise ValueError("; ".join(mistakes))
@@ -319,7 +320,7 @@ def plain(value: object) -> object:
     if isinstance(value, float | Decimal):
         _number(value)
     elif not isinstance(value, str | int | list | tuple | Mapping | None):
-        raise UnreadableError(f"is a {type(value).__name__}, which is no JSON")
+        raise UnreadableError(f"is {named(type(value))}, which is no JSON")
     return value
 
 

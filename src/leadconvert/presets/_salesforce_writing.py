@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from leadconvert import Address, Channel, ConversionRules, Lead, Record
+from leadconvert.given import named
 from leadconvert.presets._salesforce_names import PARTS, Shape, field_of, shape_of
 from leadconvert.presets._salesforce_reading import RECORD_TYPE, kind_of
 from leadconvert.records import held
@@ -53,7 +54,7 @@ def to_json(record: Record, rules: ConversionRules) -> dict[str, object]:
     """
     shape = shape_of(record)
     if shape is None:
-        raise TypeError(f"a {type(record).__name__} is no lead, contact, company or deal")
+        raise TypeError(f"{named(type(record))} is no lead, contact, company or deal")
     mistakes: list[str] = []
     told: dict[str, object] = {"attributes": {"type": shape.object}, "Id": record.id}
     for field, value in held(record).items():
@@ -91,7 +92,7 @@ def update(before: Record, after: Record, rules: ConversionRules) -> dict[str, o
         TypeError, ValueError: as `to_json`; or the records are of two kinds.
     """
     if type(before) is not type(after):
-        names = f"a {type(before).__name__} and a {type(after).__name__}"
+        names = f"{named(type(before))} and {named(type(after))}"
         raise ValueError(f"{names} are no two states of one record")
     old, new = add(before, rules), add(after, rules)
     emptied = dict.fromkeys(name for name in old if name not in new)
@@ -187,7 +188,7 @@ def _plain(value: object) -> object:  # noqa: PLR0911 - one line per type, a tab
         case Mapping():
             return {name: _plain(item) for name, item in value.items()}
         case _:
-            raise _UnwritableError(f"is a {type(value).__name__}, which is no JSON")
+            raise _UnwritableError(f"is {named(type(value))}, which is no JSON")
 
 
 def _number(value: Decimal) -> int | float:

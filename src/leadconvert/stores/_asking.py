@@ -40,11 +40,12 @@ from leadconvert import (
 )
 from leadconvert.errors import StoreError
 from leadconvert.fields import MisfitError
+from leadconvert.given import expect, texts
 from leadconvert.records import changed
 from leadconvert.stores._checking import check_call, check_id
 from leadconvert.stores._port import AsyncStore, Store
 from leadconvert.stores._steps import Driver, Steps, by_ref, found, misfit, of_kinds
-from leadconvert.values import expect, ids_in, texts
+from leadconvert.values import ids_in
 
 
 __all__ = [

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from leadconvert import ConversionRules
+from leadconvert.given import expect, named
 from leadconvert.problems import did_you_mean
-from leadconvert.values import expect
 
 
 __all__ = ["check_call", "check_id"]
@@ -35,7 +35,7 @@ def check_call(
         raise TypeError(f"give {' and '.join(missing)} as well")
     expect(("rules", asked["rules"], ConversionRules))
     if not isinstance(key := asked.get("key"), str | None):
-        raise TypeError(f"key is a text or None, not a {type(key).__name__}")
+        raise TypeError(f"key is a text or None, not {named(type(key))}")
     attempts = asked.get("attempts", 1)
     expect(("attempts", attempts, int))
     if isinstance(attempts, int) and attempts < 1:
@@ -55,4 +55,4 @@ def check_id(id: object) -> None:  # noqa: A002 - it is one
     """
     if not isinstance(id, str):
         hint = ": write .id behind it" if hasattr(id, "id") else ""
-        raise TypeError(f"a lead is named by its id, a text, not a {type(id).__name__}{hint}")
+        raise TypeError(f"a lead is named by its id, a text, not {named(type(id))}{hint}")

@@ -33,8 +33,9 @@ from leadconvert.errors import (
     StoreError,
     UnfitValueError,
 )
+from leadconvert.given import expect
 from leadconvert.records import changed
-from leadconvert.values import expect, ids_in
+from leadconvert.values import ids_in
 
 
 __all__ = ["MemoryStore"]

@@ -27,6 +27,7 @@ from leadconvert.errors import (
     StoreError,
     UnavailableError,
 )
+from leadconvert.given import named
 from leadconvert.problems import Cause
 from leadconvert.records import changed
 from leadconvert.stores._port import AsyncStore, Store
@@ -98,9 +99,7 @@ def _answer(step: Load | Apply, answer: object) -> Known | Receipt:
     cls = Known if isinstance(step, Load) else Receipt
     if not isinstance(answer, cls):
         name = f"{type(step).__name__.lower()}()"
-        raise TypeError(
-            f"{name} of a store returns a {cls.__name__}, not a {type(answer).__name__}"
-        )
+        raise TypeError(f"{name} of a store returns {named(cls)}, not {named(type(answer))}")
     return answer
 
 

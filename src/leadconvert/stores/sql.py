@@ -20,10 +20,10 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from leadconvert import ChangeSet, ConversionRules, Known, Receipt, Wanted
 from leadconvert.errors import StoreError
+from leadconvert.given import expect, named
 from leadconvert.stores._sql_book import Book
 from leadconvert.stores._sql_errors import driven, translated
 from leadconvert.stores._sql_transactions import Where, owned
-from leadconvert.values import expect
 
 
 __all__ = ["AsyncSqlStore", "SqlStore"]
@@ -310,7 +310,7 @@ def _book(store: SqlStore | AsyncSqlStore, classes: tuple[type, ...]) -> Book:
     if not isinstance(where, classes):
         names = " or ".join(cls.__name__ for cls in classes)
         hint = ": use from_url()" if isinstance(where, str | URL) else ""
-        raise TypeError(f"a store is made on a {names}, not on a {type(where).__name__}{hint}")
+        raise TypeError(f"a store is made on a {names}, not on {named(type(where))}{hint}")
     expect(("rules", store.rules, ConversionRules))
     bind = where.get_bind() if isinstance(where, Session | AsyncSession) else where
     dialect = bind.dialect
