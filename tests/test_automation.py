@@ -99,7 +99,7 @@ class TestRule:
         [
             (5, {}, "id"),
             ("x", {"into": "deal"}, "into= is a list of kinds or targets"),
-            ("x", {"into": [5]}, "into= holds a int"),
+            ("x", {"into": [5]}, "into= holds an int"),
             ("x", {"when": "title"}, "when"),
             ("x", {"when": [Where("title", "filled")]}, "when"),
         ],

@@ -445,11 +445,11 @@ class TestMistakes:
 
     @pytest.mark.parametrize(
         ("data", "name"),
-        [("[]", "str"), (5, "int"), (None, "NoneType"), ({"result": True}, "bool")],
+        [("[]", "a str"), (5, "an int"), (None, "None"), ({"result": True}, "a bool")],
     )
     def test_other_shapes(self, data: object, name: str) -> None:
         """What is neither an object nor a list is refused in a clear sentence."""
-        told = f"a lead is an object, several are a list of them, and this is a {name}"
+        told = f"a lead is an object, several are a list of them, and this is {name}"
         assert [told] == refused(data)
 
 

@@ -452,7 +452,7 @@ class TestWhoDecides:
         ("wrong", "told"),
         [
             ({"lead": "L-7"}, "lead is a Lead, not a str"),
-            ({"actor": "u-7"}, "actor is a Actor, not a str"),
+            ({"actor": "u-7"}, "actor is an Actor, not a str"),
             ({"rules": presets.bitrix24}, "rules is a ConversionRules"),
             ({"known": [Company(id="CO-9")]}, "known is a Known, not a list"),
             (

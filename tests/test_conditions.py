@@ -531,14 +531,14 @@ class TestNested:
 
     @pytest.mark.parametrize("make", [AllOf, AnyOf, Not])
     @pytest.mark.parametrize(
-        ("within", "name"), [("yes", "str"), ([None], "NoneType"), ([("a", "filled")], "tuple")]
+        ("within", "name"), [("yes", "a str"), ([None], "None"), ([("a", "filled")], "a tuple")]
     )
     def test_something_else_within(
         self, make: Callable[..., object], within: object, name: str
     ) -> None:
         """What is no condition is refused where it is written."""
-        name = "list" if make is Not and isinstance(within, list) else name
-        with pytest.raises(TypeError, match=f"a condition is needed here, not a {name}"):
+        name = "a list" if make is Not and isinstance(within, list) else name
+        with pytest.raises(TypeError, match=f"a condition is needed here, not {name}"):
             make(within)
 
     def test_a_list_changed_afterwards(self) -> None:

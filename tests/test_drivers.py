@@ -1669,8 +1669,8 @@ class TestCalls:
                 "rules is a ConversionRules, not a Bitrix24, it is to be called: write () behind",
             ),
             ({"rules": "bitrix24"}, TypeError, "rules is a ConversionRules, not a str"),
-            ({"key": 17}, TypeError, "key is a text or None, not a int"),
-            ({"attempts": "5"}, TypeError, "attempts is a int, not a str"),
+            ({"key": 17}, TypeError, "key is a text or None, not an int"),
+            ({"attempts": "5"}, TypeError, "attempts is an int, not a str"),
             ({"attempts": 0}, ValueError, "attempts= is how often it is decided in all: at least"),
         ],
         ids=["misspelt", "unknown", "known", "preset", "rules", "key", "attempts", "never"],
@@ -1719,7 +1719,7 @@ class TestCalls:
                 drivers.reverse(store, one, **asked())
         with pytest.raises(TypeError, match=r"not a Lead: write .id behind it"):
             drivers.advance(store, NEW, "WORK", **asked())
-        with pytest.raises(TypeError, match=r"^a lead is named by its id, a text, not a int$"):
+        with pytest.raises(TypeError, match=r"^a lead is named by its id, a text, not an int$"):
             drivers.convert(store, 7, ["deal"], **asked())
         with pytest.raises(TypeError, match=r"^lead is a Lead, not a str$"):
             drivers.arrive(store, "L-7", rules=RULES, at=AT)
@@ -1755,7 +1755,7 @@ class TestCalls:
                 return super().load(wanted).records
 
         for cls, words in (
-            (Silent, r"^apply\(\) of a store returns a Receipt, not a NoneType$"),
+            (Silent, r"^apply\(\) of a store returns a Receipt, not None$"),
             (Dumb, r"^load\(\) of a store returns a Known, not a tuple$"),
         ):
             with pytest.raises(TypeError, match=words):

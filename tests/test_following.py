@@ -347,11 +347,13 @@ class TestLead:
         """Of nothing nothing is found."""
         assert Followed(lead=Whereabouts(ref=LEAD), targets=()) == followed()
 
-    @pytest.mark.parametrize("given", [lead(), LEAD, 7, None])
-    def test_no_id(self, given: object) -> None:
+    @pytest.mark.parametrize(
+        ("given", "told"), [(lead(), "a Lead"), (LEAD, "a Ref"), (7, "an int"), (None, "None")]
+    )
+    def test_no_id(self, given: object, told: str) -> None:
         """The lead itself in place of its id would be found nowhere."""
         loose: Callable[..., object] = follow
-        with pytest.raises(TypeError, match=r"^follow\(\) takes the id of a lead, not a \w+$"):
+        with pytest.raises(TypeError, match=rf"^follow\(\) takes the id of a lead, not {told}$"):
             loose(given, rules=RULES, known=Known())
 
 

@@ -1114,7 +1114,7 @@ class TestMisuse:
         [
             ({"rules": presets.bitrix24}, "rules is a ConversionRules, not a Bitrix24"),
             ({"known": [OPEN]}, "known is a Known, not a list"),
-            ({"actor": "u-7"}, "actor is a Actor, not a str"),
+            ({"actor": "u-7"}, "actor is an Actor, not a str"),
             ({"record": "L-7"}, "the rules have no kind of a str"),
             ({"into": "deal"}, r"write \[...\] around it"),
             ({"values": {"no such field": {1, 2}}}, "a set is no plain value"),

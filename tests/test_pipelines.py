@@ -96,7 +96,7 @@ class TestRequired:
     def test_names_are_texts(self) -> None:
         """What is no text is no name of a field."""
         loose: Callable[..., object] = Required
-        with pytest.raises(TypeError, match="a list of texts is needed here, it holds a int"):
+        with pytest.raises(TypeError, match="a list of texts is needed here, it holds an int"):
             loose([5])
 
 

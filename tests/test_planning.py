@@ -102,7 +102,7 @@ class TestMisuse:
         [
             ({"lead": Deal(id="D")}, "lead is a Lead, not a Deal"),
             ({"rules": presets.bitrix24}, "rules is a ConversionRules, not a Bitrix24"),
-            ({"actor": "u-7"}, "actor is a Actor, not a str"),
+            ({"actor": "u-7"}, "actor is an Actor, not a str"),
             ({"known": [Deal(id="D")]}, "known is a Known, not a list"),
         ],
     )

@@ -171,7 +171,7 @@ class TestBadInput:
         told = r"a list of Channel is needed here: write \[\.\.\.\] around it"
         with pytest.raises(TypeError, match=told):
             loose(id="C-3", phones="x")
-        with pytest.raises(TypeError, match="a list of Channel holds a int"):
+        with pytest.raises(TypeError, match="a list of Channel holds an int"):
             loose(id="C-3", emails=[5])
 
     def test_naive_moments_elsewhere(self) -> None:

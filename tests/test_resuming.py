@@ -614,11 +614,11 @@ class TestStale:
         [
             (
                 lambda: later(cast("Inquiry", CODEC.to_data(asked()))),
-                "inquiry is a Inquiry, not a dict",
+                "inquiry is an Inquiry, not a dict",
             ),
             (
                 lambda: later(cast("Inquiry", planned())),
-                "inquiry is a Inquiry, not a Plan",
+                "inquiry is an Inquiry, not a Plan",
             ),
             (lambda: later(asked(), cast("Lead", "L-7")), "lead is a Lead, not a str"),
         ],

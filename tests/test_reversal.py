@@ -2395,7 +2395,7 @@ class TestSignature:
                 ),
             ),
             ({"known": [LEAD]}, "known is a Known, not a list"),
-            ({"actor": "u-7"}, "actor is a Actor, not a str"),
+            ({"actor": "u-7"}, "actor is an Actor, not a str"),
         ],
     )
     @pytest.mark.parametrize("function", [plan_reversal, reverse])

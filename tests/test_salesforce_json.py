@@ -429,7 +429,7 @@ class TestMistakes:
                 {"X__c": {"a": [0.5]}},
                 ["X__c is a float, which is not exact: parse with parse_float=Decimal"],
             ),
-            ({"X__c": object()}, ["X__c is a object, which is no JSON"]),
+            ({"X__c": object()}, ["X__c is an object, which is no JSON"]),
             ({"NumberOfEmployees": Decimal("1.5")}, ["NumberOfEmployees is no whole number"]),
             ({"CreatedDate": "soon"}, ["CreatedDate is no moment"]),
             ({"CreatedDate": "2027-01-31T00:00:00"}, ["CreatedDate has no time zone"]),

@@ -291,8 +291,8 @@ class TestFailures:
         with SqlStore.from_url(url, rules=RULES) as store, pytest.raises(TypeError) as refused:
             AsyncSqlStore(store.where, rules=RULES)  # type: ignore[arg-type]
         assert (
-            "a store is made on a AsyncEngine or AsyncConnection or AsyncSession, not on a Engine"
-            == str(refused.value)
+            "a store is made on an AsyncEngine or an AsyncConnection or an AsyncSession, "
+            "not on an Engine" == str(refused.value)
         )
         with pytest.raises(ValueError, match="no URL of a SQLite or PostgreSQL database"):
             AsyncSqlStore.from_url("oracle://x", rules=RULES)

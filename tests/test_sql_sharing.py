@@ -274,7 +274,7 @@ class TestTransactions:
 
     def test_what_cannot_be_a_store(self, url: URL) -> None:
         """A store is made on what SQLAlchemy gives, by drivers that are known to do."""
-        expected = "on a Engine or Connection or Session, not on a str: use from_url"
+        expected = "on an Engine or a Connection or a Session, not on a str: use from_url"
         with pytest.raises(TypeError, match=expected):
             SqlStore("sqlite://", rules=RULES)  # type: ignore[arg-type]
         for told in ("mysql://localhost/crm", "what is this", "postgresql"):

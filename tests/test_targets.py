@@ -114,12 +114,12 @@ class TestTargetsOf:
             loose(into)
 
     @pytest.mark.parametrize(
-        ("one", "told"), [(5, "int"), (None, "NoneType"), (Target("deal"), "Target")]
+        ("one", "told"), [(5, "an int"), (None, "None"), (Target("deal"), "a Target")]
     )
     def test_something_else_inside(self, one: object, told: str) -> None:
         """What is neither a name nor a target is refused."""
         loose: Callable[..., object] = targets_of
-        with pytest.raises(TypeError, match=f"into= holds a {told}, which is no kind"):
+        with pytest.raises(TypeError, match=f"into= holds {told}, which is no kind"):
             loose([one])
 
 

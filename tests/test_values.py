@@ -22,7 +22,6 @@ from leadconvert import (
     Ref,
     StageRole,
 )
-from leadconvert.given import aware, money, texts
 from leadconvert.values import attributes, canonical, digest, freeze, is_empty
 
 
@@ -126,74 +125,6 @@ class TestFrozenMap:
     def test_repr(self) -> None:
         """The repr tells what is inside."""
         assert "FrozenMap({'a': (1,)})" == repr(FrozenMap({"a": [1]}))
-
-
-class TestTexts:
-    def test_a_tuple_of_texts(self) -> None:
-        """Any iterable of texts becomes a tuple."""
-        assert ("a", "b") == texts(iter(["a", "b"]))
-        assert () == texts([])
-
-    def test_one_text(self) -> None:
-        """One text where a list belongs is refused, with the way out."""
-        with pytest.raises(TypeError, match=r"not one text: write \[\.\.\.\] around it"):
-            texts("sales")
-
-    @pytest.mark.parametrize(("given_list", "told"), [([1], "int"), ([None], "NoneType")])
-    def test_something_else_inside(self, given_list: list[object], told: str) -> None:
-        """A list of something else is refused."""
-        loose: Callable[..., object] = texts
-        with pytest.raises(TypeError, match=f"it holds a {told}"):
-            loose(given_list)
-
-
-class TestAware:
-    def test_a_moment_with_a_zone(self) -> None:
-        """A moment with a zone comes back unchanged."""
-        moment = datetime(2027, 1, 31, 12, 0, tzinfo=BERLIN)
-        assert moment is aware(moment)
-
-    def test_a_naive_moment(self) -> None:
-        """A naive moment is refused, with the way out."""
-        naive = datetime(2027, 1, 31)  # noqa: DTZ001 - the mistake under test
-        with pytest.raises(ValueError, match="needs a time zone"):
-            aware(naive)
-
-    @pytest.mark.parametrize("wrong", ["2027-01-31T00:00:00Z", date(2027, 1, 31), 0, None])
-    def test_no_moment_at_all(self, wrong: object) -> None:
-        """What is no datetime is refused."""
-        loose: Callable[..., object] = aware
-        with pytest.raises(TypeError, match="a datetime is needed here, not"):
-            loose(wrong)
-
-
-class TestMoney:
-    @pytest.mark.parametrize(
-        ("amount", "expected"),
-        [
-            (5000, Decimal(5000)),
-            (0, Decimal(0)),
-            (Decimal("0.10"), Decimal("0.10")),
-            (-3, Decimal(-3)),
-        ],
-    )
-    def test_exact_amounts(self, amount: Decimal | int, expected: Decimal) -> None:
-        """Decimals and ints are exact."""
-        assert expected == money(amount)
-        assert str(expected) == str(money(amount))
-
-    @pytest.mark.parametrize("wrong", [0.1, "5", True, None, float("nan")])
-    def test_inexact_amounts(self, wrong: object) -> None:
-        """A float, a text, a bool are no amounts."""
-        loose: Callable[..., object] = money
-        with pytest.raises(TypeError, match="an amount is a Decimal or an int, not"):
-            loose(wrong)
-
-    @pytest.mark.parametrize("wrong", ["NaN", "sNaN", "Infinity", "-Infinity"])
-    def test_amounts_without_end(self, wrong: str) -> None:
-        """NaN and infinity are no amounts."""
-        with pytest.raises(ValueError, match="an amount must be finite"):
-            money(Decimal(wrong))
 
 
 class TestSmallValues:

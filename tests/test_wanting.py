@@ -179,11 +179,11 @@ class TestMatchKeys:
     @pytest.mark.parametrize(
         ("record", "name"),
         [
-            (GenericRecord(kind="project", id="P-1"), "GenericRecord"),
-            (GenericRecord(kind="contact", id="C-1"), "GenericRecord"),
-            (Company(id="CO-9"), "Company"),
-            ("ada@example.com", "str"),
-            (None, "NoneType"),
+            (GenericRecord(kind="project", id="P-1"), "a GenericRecord"),
+            (GenericRecord(kind="contact", id="C-1"), "a GenericRecord"),
+            (Company(id="CO-9"), "a Company"),
+            ("ada@example.com", "a str"),
+            (None, "None"),
         ],
     )
     def test_no_kind_of_ours(self, record: object, name: str) -> None:
@@ -191,7 +191,7 @@ class TestMatchKeys:
         loose: Callable[..., object] = match_keys
         base = attrs.evolve(presets.bitrix24(), children=())
         few = ConversionRules(kinds=[base.kind("contact") or CONTACT], pipelines=base.pipelines[:1])
-        with pytest.raises(TypeError, match=f"^the rules have no kind of a {name}$"):
+        with pytest.raises(TypeError, match=f"^the rules have no kind of {name}$"):
             loose(record, rules=few)
 
 

@@ -38,9 +38,11 @@ def named(cls: type) -> str:
 
     Example:
         >>> from leadconvert.given import named
-        >>> named(str), named(int)
-        ('a str', 'an int')
+        >>> named(str), named(int), named(type(None))
+        ('a str', 'an int', 'None')
     """
+    if cls is type(None):
+        return "None"
     return f"{'an' if cls.__name__[0] in 'AEIOUaeiou' else 'a'} {cls.__name__}"
 
 

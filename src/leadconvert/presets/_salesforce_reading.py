@@ -89,7 +89,7 @@ def records(data: object, shape: Shape, rules: ConversionRules) -> tuple[Record,
             if not reading.mistakes:
                 found.append(kind.build(id_, values))
         else:
-            given, at = type(entry).__name__, f"{shape.object} number {number}"
+            given, at = named(type(entry)), f"{shape.object} number {number}"
             reading.mistakes.append(f"an object is needed, not {given}")
         mistakes += (f"{mistake} @ {at}" for mistake in reading.mistakes)
     if mistakes:

@@ -308,9 +308,9 @@ class AsyncSqlStore:
 def _book(store: SqlStore | AsyncSqlStore, classes: tuple[type, ...]) -> Book:
     where = store.where
     if not isinstance(where, classes):
-        names = " or ".join(cls.__name__ for cls in classes)
+        names = " or ".join(map(named, classes))
         hint = ": use from_url()" if isinstance(where, str | URL) else ""
-        raise TypeError(f"a store is made on a {names}, not on {named(type(where))}{hint}")
+        raise TypeError(f"a store is made on {names}, not on {named(type(where))}{hint}")
     expect(("rules", store.rules, ConversionRules))
     bind = where.get_bind() if isinstance(where, Session | AsyncSession) else where
     dialect = bind.dialect
