@@ -257,7 +257,10 @@ class TestGrant:
             "there is no action 'convrt', did you mean 'convert'? (correct the name)",
             "there is no action 'reed', did you mean 'read'? (correct the name)",
             "there is no scope 'onw', did you mean 'own'? (correct the name)",
-            "there is no scope 'xyz' (correct the name)",
+            (
+                "there is no scope 'xyz' (choose among own, department, subdepartments, team,"
+                " subteams, opened, all)"
+            ),
         ] == [
             told.removeprefix("grant on deal: ")
             for told in refused(

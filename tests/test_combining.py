@@ -442,7 +442,7 @@ class TestMistakes:
             ),
             (
                 lambda: FieldMapping("title", "deal", overflow="cut"),
-                "mapping: there is no choice 'cut' (correct the name)",
+                "mapping: there is no choice 'cut' (choose among refuse, shorten)",
             ),
             (
                 lambda: rules(FieldMapping.joined("deal", "amount", "{title}")),

@@ -93,7 +93,7 @@ class TestUnreadable:
 
     def test_another_format(self, tmp_path: Path) -> None:
         """The name of a file says its format, one of two."""
-        assert ["crm.yaml: there is no format 'yaml' (correct the name)"] == self.loading(
+        assert ["crm.yaml: there is no format 'yaml' (choose among toml, json)"] == self.loading(
             tmp_path / "crm.yaml"
         )
         assert [

@@ -940,8 +940,12 @@ PROVOKED: Mapping[str, tuple[Callable[[], Iterable[Problem]], str]] = {
         "pipeline p: stage 'a' stands twice (remove or rename one)",
     ),
     "unknown": (
-        lambda: refused(lambda: Stage("a", "sucess")),
-        "stage: there is no stage role 'sucess', did you mean 'success'? (correct the name)",
+        lambda: refused(lambda: Kind("invoice", fields=[BACK], owner="ownr")),
+        "kind invoice: there is no field 'ownr' (correct the name)",
+    ),
+    "unknown_choice": (
+        lambda: refused(lambda: Stage("a", "won")),
+        "stage: there is no stage role 'won' (choose among process, success, failure)",
     ),
     "blank_id": (
         lambda: refused(lambda: Policy([Role(" ")])),

@@ -809,9 +809,9 @@ class TestMistakes:
         assert [
             "match rule: there is no consequence 'merg', did you mean 'merge'? (correct the name)"
         ] == told(lambda: MatchRule("contact", ["email"], "merg"))
-        assert ["match rule: there is no consequence 'x' (correct the name)"] == told(
-            lambda: MatchRule("contact", ["email"], "x")
-        )
+        assert [
+            "match rule: there is no consequence 'x' (choose among none, link, merge, ask, refuse)"
+        ] == told(lambda: MatchRule("contact", ["email"], "x"))
 
     def test_all_at_once(self) -> None:
         """Every mistake of every rule is told, in the order of the rules."""

@@ -208,11 +208,18 @@ class TestMistakes:
         )
 
     @pytest.mark.parametrize("name", ["departments", "teams", "groups", "members"])
-    @pytest.mark.parametrize("value", ["sales", ["sales"], [None]])
-    def test_something_else_in_the_lists(self, name: str, value: object) -> None:
+    @pytest.mark.parametrize(
+        ("value", "told"),
+        [
+            ("sales", "is needed here: write"),
+            (["sales"], "holds a str$"),
+            ([None], "holds None$"),
+        ],
+    )
+    def test_something_else_in_the_lists(self, name: str, value: object, told: str) -> None:
         """What is no unit or member is refused where it is handed over."""
         loose: Callable[..., object] = Organisation
-        with pytest.raises(TypeError, match="is needed here, it holds a"):
+        with pytest.raises(TypeError, match=f"^a list of (Unit|Member) {told}"):
             loose(**{name: value})
 
 

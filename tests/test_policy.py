@@ -210,7 +210,7 @@ class TestCombine:
             "policy: there is no combination 'widset', did you mean 'widest'? (correct the name)"
         ] == refused(lambda: Policy(combine="widset"))
         assert [
-            "policy: there is no combination 'x' (correct the name)",
+            "policy: there is no combination 'x' (choose among widest, stage_explicit)",
             "policy: role 'a' stands twice (remove or rename one)",
         ] == refused(lambda: Policy([Role("a"), Role("a")], combine="x"))
 

@@ -12,7 +12,7 @@ import attrs
 
 from leadconvert.errors import DefinitionError
 from leadconvert.given import is_a, texts
-from leadconvert.problems import Problem, mistake, unknown
+from leadconvert.problems import Problem, mistake, no_choice
 
 
 __all__ = [
@@ -206,7 +206,7 @@ class Grant:
     def _mistakes(self) -> Iterator[Problem]:
         place = f"grant on {self.kind}"
         strange = [
-            unknown(among.__name__.lower(), name, list(among), place)
+            no_choice(among.__name__.lower(), name, list(among), place)
             for among, names in ((Action, self.actions), (Scope, self.scope))
             for name in sorted(names.difference(among))
         ]

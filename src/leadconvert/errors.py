@@ -7,10 +7,10 @@ text where a list belongs) is an ordinary `TypeError` or `ValueError`.
 """
 
 from collections.abc import Iterable
-from enum import Enum
-from typing import ClassVar, TypeVar
+from enum import StrEnum
+from typing import ClassVar, TypeVar, cast
 
-from leadconvert.problems import Cause, Problem, unknown
+from leadconvert.problems import Cause, Problem, no_choice
 from leadconvert.values import Ref
 
 
@@ -40,7 +40,7 @@ __all__ = [
     "refusal",
 ]
 
-E = TypeVar("E", bound=Enum)
+E = TypeVar("E", bound=StrEnum)
 
 
 def _detailed(problem: Problem) -> dict[str, object]:
@@ -135,9 +135,9 @@ def chosen(cls: type[E], value: object, what: str, place: str) -> E:
         <Overflow.SHORTEN: 'shorten'>
     """
     try:
-        return cls(value)
+        return cls(cast("str", value))  # whatever it is, what is no member is refused
     except ValueError:
-        raise DefinitionError([unknown(what, str(value), list(cls), place)]) from None
+        raise DefinitionError([no_choice(what, str(value), list(cls), place)]) from None
 
 
 class ConversionError(LeadConvertError):

@@ -5,14 +5,13 @@ through it; `Organisation.over` is an authorizer that does so before every answe
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
 
 import attrs
 from attrs import validators
 
 from leadconvert.access import AccessRequest, Actor, Authorizer, Decision
 from leadconvert.errors import DefinitionError
-from leadconvert.given import is_a, named, texts
+from leadconvert.given import all_of, is_a, texts
 from leadconvert.policy import Policy
 from leadconvert.problems import Problem, mistake, twice, unknown
 from leadconvert.values import is_empty
@@ -107,24 +106,12 @@ class _Tree:
         return found
 
 
-H = TypeVar("H", Unit, Member)
-
-
-def _sorted(values: Iterable[H], of: type[H]) -> tuple[H, ...]:
-    found = list(values)
-    for value in found:
-        if not isinstance(value, of):
-            what = f"it holds {named(type(value))}"
-            raise TypeError(f"a list of {of.__name__} is needed here, {what}")
-    return tuple(sorted(found, key=lambda value: value.id))
-
-
 def _units(values: Iterable[Unit]) -> tuple[Unit, ...]:
-    return _sorted(values, Unit)
+    return tuple(sorted(all_of(values, Unit), key=lambda unit: unit.id))
 
 
 def _members(values: Iterable[Member]) -> tuple[Member, ...]:
-    return _sorted(values, Member)
+    return tuple(sorted(all_of(values, Member), key=lambda member: member.id))
 
 
 @attrs.frozen(kw_only=True)

@@ -22,7 +22,7 @@ from leadconvert.access import (
 from leadconvert.errors import DefinitionError
 from leadconvert.kinds import Kind
 from leadconvert.pipelines import Pipeline
-from leadconvert.problems import Problem, mistake, twice, unknown
+from leadconvert.problems import Problem, mistake, no_choice, twice, unknown
 from leadconvert.values import canonical, is_empty
 
 
@@ -117,7 +117,7 @@ class Policy:
 
     def _mistakes(self) -> Iterator[Problem]:
         if self.combine not in list(Combine):
-            yield unknown("combination", self.combine, list(Combine), "policy")
+            yield no_choice("combination", self.combine, list(Combine), "policy")
         yield from twice("role", [role.id for role in self.roles], "policy")
         if any(is_empty(role.id) for role in self.roles):
             yield mistake("blank_id", "policy", what="role")

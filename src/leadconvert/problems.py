@@ -10,7 +10,7 @@ from leadconvert.values import FrozenMap
 from leadconvert.wording import SENTENCES
 
 
-__all__ = ["Cause", "Problem", "did_you_mean", "mistake", "twice", "unknown"]
+__all__ = ["Cause", "Problem", "did_you_mean", "mistake", "no_choice", "twice", "unknown"]
 
 
 class Cause(StrEnum):
@@ -135,6 +135,20 @@ def unknown(what: str, name: str, known: Iterable[str], place: str) -> Problem:
         mapping 3: there is no kind 'dael', did you mean 'deal'? (correct the name)
     """
     return mistake("unknown", place, what=what, name=name, **did_you_mean(name, known))
+
+
+def no_choice(what: str, name: str, choices: Iterable[str], place: str) -> Problem:
+    """Return the mistake that *name* is none of the few *choices*: the likeliest, or else all.
+
+    Example:
+        >>> from leadconvert.problems import no_choice
+        >>> print(no_choice("scope", "mine", ["own", "team", "all"], "grant on lead"))
+        grant on lead: there is no scope 'mine' (choose among own, team, all)
+    """
+    listed = [str(one) for one in choices]
+    if did_you_mean(name, listed):
+        return unknown(what, name, listed, place)
+    return mistake("unknown_choice", place, what=what, name=name, choices=listed)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> dict[str, str]:

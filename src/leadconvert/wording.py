@@ -298,6 +298,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     # definitions
     "duplicate": ("{what} {name!r} stands twice", "remove or rename one"),
     "unknown": ("there is no {what} {name!r}{hint}", "correct the name"),
+    "unknown_choice": ("there is no {what} {name!r}", "choose among {choices}"),
     "blank_id": ("a {what} needs an id that is not blank", "give it one"),
     "reserved_id": ("{name!r} has a meaning of its own", "choose another id"),
     "no_options": ("an enumeration needs options", "give it options=[...]"),

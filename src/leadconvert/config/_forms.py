@@ -9,7 +9,7 @@ from leadconvert import AllOf, AnyOf, Create, Field, FieldType, Find, Kind, Link
 from leadconvert.config._wrong import a_table, each, misshapen, wrong
 from leadconvert.errors import DefinitionError
 from leadconvert.kinds import COMPANY, CONTACT, DEAL, LEAD
-from leadconvert.problems import unknown
+from leadconvert.problems import no_choice, unknown
 
 
 __all__ = [
@@ -107,7 +107,7 @@ def choice(data: object, cls: type[StrEnum]) -> StrEnum:
     choices = {one.value: one for one in cls}
     if name not in choices:
         what = _words(cls.__name__)
-        raise DefinitionError([unknown(what, name, choices, "")])
+        raise DefinitionError([no_choice(what, name, choices, "")])
     return choices[name]
 
 

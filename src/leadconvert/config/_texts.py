@@ -10,7 +10,7 @@ from typing import Final
 
 from leadconvert.config import _paths
 from leadconvert.errors import DefinitionError, Problem
-from leadconvert.problems import mistake, unknown
+from leadconvert.problems import mistake, no_choice
 
 
 __all__ = ["DEEPEST", "FORMATS", "LARGEST", "NOTHING", "format_of", "parsed", "text_of"]
@@ -39,7 +39,7 @@ def format_of(path: Path) -> str:
     """
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
-        raise DefinitionError([unknown("format", suffix, FORMATS, path.name)])
+        raise DefinitionError([no_choice("format", suffix, FORMATS, path.name)])
     return suffix
 
 
