@@ -1330,6 +1330,21 @@ class TestAmountOfADealThatExists:
         result = looked(PRICED, merge, known=Known(records=[deal])).result()
         assert Decimal(80) == result.deal.amount
 
+    def test_lines_given_by_hand_say_the_amount(self) -> None:
+        """Lines that a person gives are in the currency of the deal, whatever the lead says."""
+        deal = Deal(id="D-5", title="Old", currency="USD")
+        merge = Merge("deal", "D-5", values={"products": [DESK]})
+        for lead in (PRICED, attrs.evolve(PRICED, amount=None, currency=None, products=())):
+            result = looked(lead, merge, known=Known(records=[deal])).result()
+            assert (Decimal(50), "USD") == (result.deal.amount, result.deal.currency)
+
+    def test_lines_given_by_hand_need_a_currency(self) -> None:
+        """Lines that a person gives to a deal without currency ask for one."""
+        merge = Merge("deal", "D-5", values={"products": [DESK]})
+        lead = attrs.evolve(PRICED, amount=None, currency=None, products=())
+        found = looked(lead, merge, known=Known(records=[Deal(id="D-5", title="Old")]))
+        assert ["currency_required"] == [problem.code for problem in found.problems]
+
     @pytest.mark.parametrize("products", [(), (DESK,)])
     def test_in_another_currency_all_of_it_stays(self, products: tuple[Product, ...]) -> None:
         """Lines, amount and currency go together, or none of them does, and the rows say so."""

@@ -194,7 +194,7 @@ class Filler:
                 amounts.setdefault(field.currency, []).extend((name, *summed))
         for currency, names in amounts.items():
             if any(self._is_torn(name, currency, record) for name in names):
-                kept = [one for one in (currency, *names) if one not in self.supplied]
+                kept = [one for one in (currency, *names) if not self._is_by_hand(one)]
                 for one in kept:
                     self.values.pop(one, None)
                 where = {f"{self.name}.{one}" for one in kept}
@@ -211,6 +211,10 @@ class Filler:
         new = (self._offered.get(name), self._offered.get(currency))
         will_be = (self.final.get(name), self.final.get(currency))
         return self.kind.read(record, currency) != new[1] and will_be != new
+
+    def _is_by_hand(self, name: str) -> bool:
+        """Whether a value was supplied, or follows from product lines that were."""
+        return name in self.supplied or self.kind.members[name].sums in self.supplied
 
     def _is_newer(self, record: Record) -> bool:
         ours = self.lead.updated_at
