@@ -1,5 +1,6 @@
 """What reaches nothing: told, left in peace, refused, or kept in one place."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -15,7 +16,9 @@ from leadconvert import (
     Deal,
     Field,
     FieldMapping,
+    FrozenMap,
     Grant,
+    Kind,
     Known,
     Lead,
     Leftovers,
@@ -263,6 +266,38 @@ class TestNotes:
         lead = Lead(id="L-7", stage="NEW", title="Engine")
         found = planned(rules(leftovers=[Leftovers("deal", "comments")]), "deal", lead=lead)
         assert found.result().deal.comments is None
+
+    def test_a_class_that_refuses_them(self) -> None:
+        """Lines that the class of a record does not take are told, as all it refuses is."""
+        back = Field("converted_from", "reference", to="lead", multiple=True)
+        kind = Kind("terse", Terse, fields=[back])
+        by = rules(
+            kinds=[kind],
+            pipelines=[Pipeline("leads", "lead", ["NEW", Stage("DONE", "success")])],
+            mappings=[FieldMapping("title", "terse", "note")],
+            leftovers=[Leftovers("terse", "note")],
+        )
+        plain = Lead(id="L-7", stage="NEW", title="Engine")
+        assert planned(by, "terse", lead=plain).ok
+        found = planned(by, "terse", lead=attrs.evolve(plain, tags=["new"]))
+        assert [("constructor_failed", "terse", 0)] == [
+            (one.code, one.kind, one.target) for one in found.problems
+        ]
+
+
+@attrs.frozen(kw_only=True)
+class Terse:
+    """A class that takes notes of one line."""
+
+    id: str
+    revision: str | None = None
+    note: str | None = None
+    converted_from: tuple[str, ...] = ()
+    custom: Mapping[str, object] = attrs.field(factory=FrozenMap)
+
+    def __attrs_post_init__(self) -> None:
+        if self.note is not None and "\n" in self.note:
+            raise LookupError(self.id)
 
 
 def _line(line: str) -> int:
